@@ -1,0 +1,20 @@
+# Libraries before own code; all of them Debian 12 packages. Static archives where Debian has them.
+find_package(Threads REQUIRED)
+find_package(OpenSSL REQUIRED)
+find_package(ZLIB REQUIRED)
+find_package(fmt REQUIRED)
+find_package(spdlog REQUIRED)
+find_package(CLI11 REQUIRED)
+find_package(GTest REQUIRED)
+find_package(Boost 1.81 REQUIRED)
+
+# A library without a CMake package: the static archive if there is one, else the shared object.
+function(gregor_library name stem)
+  find_library(GREGOR_${name}_LIBRARY NAMES lib${stem}.a ${stem} REQUIRED)
+  add_library(gregor::${name} UNKNOWN IMPORTED)
+  set_target_properties(gregor::${name} PROPERTIES IMPORTED_LOCATION ${GREGOR_${name}_LIBRARY})
+endfunction()
+gregor_library(isal isal)
+gregor_library(snappy snappy)
+gregor_library(lz4 lz4)
+gregor_library(zstd zstd)

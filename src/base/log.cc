@@ -1,0 +1,52 @@
+#include "base/log.h"
+
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+
+namespace gregor {
+namespace {
+
+spdlog::level::level_enum to_spdlog(LogLevel level) {
+    switch (level) {
+        case LogLevel::debug: return spdlog::level::debug;
+        case LogLevel::info: return spdlog::level::info;
+        case LogLevel::warn: return spdlog::level::warn;
+        case LogLevel::error: return spdlog::level::err;
+    }
+    return spdlog::level::err;
+}
+
+// One logger for the process, on standard error, so that standard output stays free for what a command
+// prints.
+spdlog::logger& logger() {
+    static const auto instance = [] {
+        auto made = spdlog::stderr_logger_mt("gregor");
+        made->set_pattern("%Y-%m-%dT%H:%M:%S.%e %l %v");
+        made->flush_on(spdlog::level::info);
+        return made;
+    }();
+    return *instance;
+}
+
+}  // namespace
+
+bool log_enabled(LogLevel level) { return logger().should_log(to_spdlog(level)); }
+void set_log_level(LogLevel level) { logger().set_level(to_spdlog(level)); }
+void write_log_line(LogLevel level, std::string_view line) { logger().log(to_spdlog(level), line); }
+
+std::string_view next_field_name(std::string_view& names) {
+    int depth = 0;
+    std::size_t end = 0;
+    for (; end < names.size(); ++end) {
+        const char c = names[end];
+        if (c == '(' || c == '[' || c == '{') ++depth;
+        if (c == ')' || c == ']' || c == '}') --depth;
+        if (c == ',' && depth == 0) break;
+    }
+    const auto name = names.substr(0, end);
+    names.remove_prefix(end == names.size() ? end : end + 1);
+    while (!names.empty() && names.front() == ' ') names.remove_prefix(1);
+    return name;
+}
+
+}  // namespace gregor
