@@ -1,0 +1,36 @@
+// What a shard offers to the handlers that run on it: borrowed, built and outlived by node/. One per shard.
+#pragma once
+
+#include "io/ports.h"
+
+namespace gregor::metadata {
+class ControllerChannel;
+class ImageSource;
+}  // namespace gregor::metadata
+namespace gregor::replication {
+class Replicas;
+}
+namespace gregor::coordinator {
+class GroupCoordinator;
+}
+namespace gregor::security {
+class Authorizer;
+}
+
+namespace gregor::server {
+
+struct ServerConfig;
+
+// A handler includes the headers of the services it uses. Each of them is called on this shard and answers on
+// this shard; what another shard owns is their business, not the handler's.
+struct ShardServices {
+    io::ShardPorts ports;
+    const ServerConfig& config;
+    metadata::ImageSource& images;            // the current image of the cluster
+    metadata::ControllerChannel& controller;  // the only way to the controller
+    replication::Replicas& replicas;          // append, fetch, list offsets, wherever the partition lives
+    coordinator::GroupCoordinator& groups;    // groups and offsets, wherever their shard lives
+    const security::Authorizer& authorizer;
+};
+
+}  // namespace gregor::server
