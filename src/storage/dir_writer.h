@@ -1,0 +1,138 @@
+// Everything one shard writes into one log directory: group commit.
+//
+// Work queued in a turn, and while a job is in flight, leaves as one DiskJob on the writer's own lane: all
+// data with one gathered write per file, then the file tasks in their place, then one sync_all of the files
+// that hold data which must be durable. Afterwards every log in the job hears how far it got. The first
+// failed write or fsync takes the directory offline: nothing is ever retried, everything after it fails.
+//
+// One per shard and directory. Reference-counted because a job in flight may outlast the node that stops.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/completion.h"
+#include "base/ref.h"
+#include "base/result.h"
+#include "io/ports.h"
+
+namespace gregor::storage {
+
+// The open files of one segment, as the writer's lane sees them: opened there on first use, closed there.
+struct SegmentFiles : RefCounted {
+    explicit SegmentFiles(std::string stem_path) : stem(std::move(stem_path)) {}
+    std::string stem;  // directory and twenty digits; ".log", ".index", ".timeindex" follow
+    Ref<io::File> log;
+    Ref<io::File> index;
+    Ref<io::File> time_index;
+
+    Result<Ref<io::File>> open_log(io::FileSystem& files);
+    Result<Ref<io::File>> open_index(io::FileSystem& files);
+    Result<Ref<io::File>> open_time_index(io::FileSystem& files);
+    void close();
+};
+
+struct DataWrite {
+    Ref<SegmentFiles> segment;
+    std::int64_t position = 0;
+    Slice data;
+    bool sync = true;  // count as done only after fdatasync
+};
+
+// Other work on files that must keep its place among the writes: roll, truncate, checkpoint, rename. Does its
+// own syncing; runs on a worker.
+class FileTask {
+public:
+    virtual ~FileTask() = default;
+    virtual Status run(io::FileSystem& files) = 0;
+    virtual void complete(const Status&) {}  // on the shard
+};
+
+// A log as the writer knows it. `ticket` is what queue() returned.
+class WriteClient {
+public:
+    virtual ~WriteClient() = default;
+    virtual void on_done(std::uint64_t ticket) = 0;  // this one and all before it
+    virtual void on_failed(const Error& why) = 0;
+};
+
+class DirObserver {
+public:
+    virtual ~DirObserver() = default;
+    virtual void on_directory_offline(const std::string& directory, const Error& why) = 0;
+};
+
+struct WriteClientId {
+    std::uint32_t slot = 0;
+    std::uint32_t generation = 0;
+};
+
+struct DirWriterLimits {
+    std::size_t queued_bytes_max = std::size_t{64} << 20;
+    std::size_t job_bytes_max = std::size_t{8} << 20;  // one job; the rest waits for the next
+};
+
+class DirWriter final : public RefCounted {
+public:
+    DirWriter(std::string directory, io::Executor& executor, io::Disk& disk, DirObserver& observer,
+              DirWriterLimits limits = {});
+
+    WriteClientId attach(WriteClient& client);
+    void detach(WriteClientId id);  // what it queued is still done; nobody hears
+
+    std::uint64_t queue(WriteClientId id, DataWrite write);
+    std::uint64_t queue(WriteClientId id, std::unique_ptr<FileTask> task);
+
+    std::size_t queued_bytes() const { return queued_bytes_; }
+    // False: the disk does not keep up. Clients' appends are refused and sockets should not be read.
+    bool has_room() const { return queued_bytes_ < limits_.queued_bytes_max; }
+    const std::optional<Error>& offline() const { return offline_; }
+    const std::string& directory() const { return directory_; }
+    // The directory failed elsewhere (a checkpoint, a read): as if a write had.
+    void take_offline(const Error& why);
+    // No job starts any more and nobody is told anything. Before the ports go.
+    void stop();
+
+private:
+    friend class WriteJob;
+    using Work = std::variant<DataWrite, std::unique_ptr<FileTask>>;
+    struct Item {
+        WriteClientId client;
+        std::uint64_t ticket = 0;
+        Work work;
+    };
+    struct Slot {
+        WriteClient* client = nullptr;
+        std::uint32_t generation = 0;
+    };
+
+    std::uint64_t push(WriteClientId id, Work work);
+    void schedule();
+    void start_job();
+    void on_job_done(std::vector<Item> items, const Status& status);
+    WriteClient* find(WriteClientId id) const;
+
+    std::string directory_;
+    io::Executor* executor_;
+    io::Disk* disk_;
+    DirObserver* observer_;
+    DirWriterLimits limits_;
+    io::DiskLane lane_;
+    std::deque<Item> queue_;
+    std::vector<Slot> slots_;
+    std::vector<std::uint32_t> free_slots_;
+    std::uint64_t last_ticket_ = 0;
+    std::size_t queued_bytes_ = 0;
+    bool scheduled_ = false;
+    bool in_flight_ = false;
+    bool stopped_ = false;
+    std::optional<Error> offline_;
+};
+
+}  // namespace gregor::storage

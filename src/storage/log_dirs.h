@@ -1,0 +1,76 @@
+// The log directories of a node: who owns them, whether they were left cleanly, what is in them.
+//
+// Node state. Every call blocks: at start and stop, or inside a DiskJob. Errors are one sentence with the
+// path, the cause and the remedy.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/ids.h"
+#include "base/ref.h"
+#include "base/result.h"
+#include "io/ports.h"
+#include "storage/checkpoint.h"
+#include "storage/meta_properties.h"
+#include "storage/names.h"
+
+namespace gregor::storage {
+
+struct LogDirsConfig {
+    std::vector<std::string> directories;           // log.dirs
+    std::optional<std::string> metadata_directory;  // metadata.log.dir; default the first of log.dirs
+    BrokerId node_id;
+};
+
+struct PartitionDirectory {
+    std::string path;
+    DirectoryName name;
+    std::optional<Uuid> topic_id;  // partition.metadata; nullopt when it has none
+};
+
+struct LogDir {
+    std::string path;
+    Ref<io::FileLock> lock;
+    std::optional<MetaProperties> properties;  // nullopt: not formatted
+    std::optional<Error> failed;               // unusable (I/O error); the others live on
+    bool was_clean = false;                    // known after begin()
+    std::optional<std::int64_t> last_broker_epoch;
+    OffsetCheckpoint recovery_points;
+    OffsetCheckpoint log_start_offsets;
+    OffsetCheckpoint high_watermarks;
+    std::vector<PartitionDirectory> partitions;
+};
+
+class LogDirs {
+public:
+    // Makes missing folders, locks them, reads and checks meta.properties: one cluster, this node, distinct
+    // directory ids. Changes nothing else. Fails when no directory is usable or the metadata directory is
+    // not.
+    static Result<LogDirs> open(io::FileSystem& files, const LogDirsConfig& config);
+
+    bool is_formatted() const;  // every usable directory has meta.properties
+    bool is_blank() const;      // none has, and none holds anything a node wrote
+    std::optional<std::string> cluster_id() const;
+    // Writes meta.properties where it is missing or lacks a directory id.
+    Status format(io::FileSystem& files, const std::string& cluster_id, io::Random& random);
+    // Once, before any log is loaded: removes the clean-shutdown markers durably, reads the checkpoints and
+    // lists the partitions.
+    Status begin(io::FileSystem& files);
+    // Only after every log of the directory was closed without error and its checkpoints are written.
+    Status mark_clean(io::FileSystem& files, std::size_t directory, std::int64_t broker_epoch);
+    // Removes .lock; the lock itself goes with this object.
+    void unlock(io::FileSystem& files);
+
+    const std::vector<LogDir>& directories() const { return directories_; }
+    std::size_t metadata_directory() const { return metadata_directory_; }
+
+private:
+    std::vector<LogDir> directories_;
+    std::size_t metadata_directory_ = 0;
+    BrokerId node_id_;
+};
+
+}  // namespace gregor::storage

@@ -1,0 +1,75 @@
+// The recently appended batches of all logs of a shard, kept as the slices they arrived in: hot fetches are
+// answered from here. Memory-bounded, first in first out; what is not yet with the kernel is never dropped
+// (its size is bounded by the writer's queue). Shard state.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <optional>
+
+#include "base/bytes.h"
+#include "base/ids.h"
+
+namespace gregor::storage {
+
+struct TailBatch {
+    Offset base;
+    Offset last;
+    Slice bytes;
+};
+
+class TailCache {
+public:
+    explicit TailCache(std::size_t capacity_bytes) : capacity_(capacity_bytes) {}
+
+    // One log's part: contiguous from front to back, ending at the log's end.
+    class Tail {
+    public:
+        explicit Tail(TailCache& cache);
+        ~Tail();
+        Tail(const Tail&) = delete;
+        Tail& operator=(const Tail&) = delete;
+
+        void append(TailBatch batch);
+        void set_written_end(Offset end);  // batches below may be evicted
+        void truncate_to(Offset end);      // drops batches that end at or after `end`
+        bool holds(Offset offset) const;   // whether a read from `offset` finds its first batch here
+        // Batches from the one that holds `from`, all below `upper_bound`.
+        struct Found {
+            BufferChain records;
+            Offset next_offset;
+        };
+        Found read(Offset from, Offset upper_bound, std::size_t max_bytes, bool min_one) const;
+
+    private:
+        friend class TailCache;
+        struct Entry {
+            TailBatch batch;
+            std::uint64_t number = 0;
+        };
+        TailCache* cache_;
+        std::uint64_t id_;
+        std::deque<Entry> entries_;
+        Offset written_end_;
+    };
+
+    std::size_t size() const { return size_; }
+    std::size_t capacity() const { return capacity_; }
+
+private:
+    struct Admission {
+        std::uint64_t tail = 0;
+        std::uint64_t number = 0;
+    };
+    void evict();
+
+    std::size_t capacity_;
+    std::size_t size_ = 0;
+    std::uint64_t next_tail_ = 1;
+    std::uint64_t next_number_ = 1;
+    std::map<std::uint64_t, Tail*> tails_;
+    std::deque<Admission> admissions_;  // oldest first; may name batches that are gone
+};
+
+}  // namespace gregor::storage
