@@ -4,6 +4,8 @@
 #include "io/ports.h"
 
 namespace gregor::metadata {
+class AutoTopicCreation;
+class ConfigSource;
 class ControllerChannel;
 class ImageSource;
 }  // namespace gregor::metadata
@@ -26,10 +28,12 @@ struct ServerConfig;
 struct ShardServices {
     io::ShardPorts ports;
     const ServerConfig& config;
-    metadata::ImageSource& images;            // the current image of the cluster
-    metadata::ControllerChannel& controller;  // the only way to the controller
-    replication::Replicas& replicas;          // append, fetch, list offsets, wherever the partition lives
-    coordinator::GroupCoordinator& groups;    // groups and offsets, wherever their shard lives
+    metadata::ImageSource& images;             // the current image of the cluster
+    metadata::ControllerChannel& controller;   // the only way to the controller
+    const metadata::ConfigSource& configs;     // what the properties file says
+    metadata::AutoTopicCreation& auto_topics;  // topics made because somebody asked for them
+    replication::Replicas& replicas;           // append, fetch, list offsets, wherever the partition lives
+    coordinator::GroupCoordinator& groups;     // groups and offsets, wherever their shard lives
     const security::Authorizer& authorizer;
 };
 
