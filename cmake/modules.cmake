@@ -1,6 +1,16 @@
 # gregor_module(NAME [ROOT dir] [USES folders...] [LIBS targets...] [SCHEMA])
 #   A static library gregor_NAME of src/NAME/*.cc, and a test binary NAME_test of its *_test.cc files.
 #   USES are the only folders it may include; tools/check_deps.py holds the includes to the same table.
+#
+# Two precompiled headers serve them all: the standard library, and the same with GoogleTest.
+file(CONFIGURE OUTPUT ${CMAKE_BINARY_DIR}/empty.cc CONTENT "")
+foreach(kind std test)
+  add_library(gregor_${kind}_pch STATIC ${CMAKE_BINARY_DIR}/empty.cc)
+  target_link_libraries(gregor_${kind}_pch PRIVATE gregor_flags)
+  target_precompile_headers(gregor_${kind}_pch PRIVATE ${CMAKE_SOURCE_DIR}/cmake/${kind}_pch.h)
+endforeach()
+target_link_libraries(gregor_test_pch PRIVATE GTest::gtest)
+
 function(gregor_module name)
   cmake_parse_arguments(ARG "SCHEMA" "ROOT" "USES;LIBS" ${ARGN})
   string(REPLACE "/" "_" id ${name})
@@ -19,7 +29,7 @@ function(gregor_module name)
   if(sources)
     add_library(gregor_${id} STATIC ${sources})
     set(scope PUBLIC)
-    target_precompile_headers(gregor_${id} PRIVATE ${CMAKE_SOURCE_DIR}/cmake/std_pch.h)
+    target_precompile_headers(gregor_${id} REUSE_FROM gregor_std_pch)
   else()
     add_library(gregor_${id} INTERFACE)
     set(scope INTERFACE)
@@ -37,9 +47,11 @@ function(gregor_module name)
   if(tests)
     add_executable(${id}_test ${tests})
     target_link_libraries(${id}_test PRIVATE gregor_${id} gregor_flags GTest::gtest_main)
-    target_precompile_headers(${id}_test PRIVATE ${CMAKE_SOURCE_DIR}/cmake/test_pch.h)
+    target_precompile_headers(${id}_test REUSE_FROM gregor_test_pch)
     add_test(NAME ${id} COMMAND ${id}_test --gtest_brief=1 WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
+    set_tests_properties(${id} PROPERTIES LABELS unit)
   endif()
+  set_property(GLOBAL APPEND PROPERTY GREGOR_MODULES gregor_${id})
 endfunction()
 
 # gregor_binary(NAME SOURCE file USES folders...)

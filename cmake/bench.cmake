@@ -1,0 +1,9 @@
+# micro_bench: every bench/micro/*_bench.cc in one Google Benchmark binary. Not part of the default build.
+find_package(benchmark QUIET)
+file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/bench/micro/*_bench.cc)
+if(benchmark_FOUND AND sources)
+  get_property(modules GLOBAL PROPERTY GREGOR_MODULES)
+  list(REMOVE_ITEM modules gregor_cli)
+  add_executable(micro_bench EXCLUDE_FROM_ALL ${sources})
+  target_link_libraries(micro_bench PRIVATE ${modules} benchmark::benchmark_main)
+endif()

@@ -1,0 +1,16 @@
+# One libFuzzer binary for each fuzz/NAME_fuzz.cc; `fuzzers` builds them all. It may use any module that runs
+# without a kernel, so it links them all.
+if(GREGOR_FUZZ)
+  get_property(modules GLOBAL PROPERTY GREGOR_MODULES)
+  list(REMOVE_ITEM modules gregor_io_asio gregor_cli)
+  add_custom_target(fuzzers)
+  file(GLOB targets CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/fuzz/*_fuzz.cc)
+  foreach(source ${targets})
+    cmake_path(GET source STEM name)
+    add_executable(${name} ${source})
+    target_link_libraries(${name} PRIVATE ${modules})
+    target_link_options(${name} PRIVATE -fsanitize=fuzzer)
+    set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/fuzz)
+    add_dependencies(fuzzers ${name})
+  endforeach()
+endif()
