@@ -12,8 +12,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 GTEST_PASSED = re.compile(r"^\[  PASSED  \] (\d+) tests?", re.M)
 GTEST_FAILED = re.compile(r"^ ?\[  FAILED  \] (\d+) tests?, listed below", re.M)
-GTEST_FAILED_BRIEF = re.compile(r"^ ?(\d+) FAILED TESTS?", re.M)
-GTEST_SKIPPED = re.compile(r"^\[  SKIPPED \] (\d+) tests?", re.M)
+GTEST_FAILED_BRIEF = re.compile(r"^\[  FAILED  \] \S+.* \(\d+ ms\)$", re.M)  # --gtest_brief has no summary of failures
+GTEST_SKIPPED = re.compile(r"^\[  SKIPPED \] (\d+) tests?[.,]", re.M)
 UNITTEST_RAN = re.compile(r"^Ran (\d+) tests?", re.M)
 UNITTEST_FAILED = re.compile(r"(?:failures|errors)=(\d+)")
 
@@ -24,7 +24,8 @@ def count(output: str, succeeded: bool) -> tuple[int, int, int]:
     def total(pattern: re.Pattern) -> int:
         return sum(int(number) for number in pattern.findall(output))
 
-    passed, failed, skipped = total(GTEST_PASSED), total(GTEST_FAILED) or total(GTEST_FAILED_BRIEF), total(GTEST_SKIPPED)
+    passed, skipped = total(GTEST_PASSED), total(GTEST_SKIPPED)
+    failed = total(GTEST_FAILED) or len(GTEST_FAILED_BRIEF.findall(output))
     if ran := total(UNITTEST_RAN):
         failed = total(UNITTEST_FAILED)
         passed = ran - failed
