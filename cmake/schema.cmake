@@ -1,2 +1,47 @@
 # gregor_schema: every message of schema/*/*.msg as C++, made by tools/schemac into the build folder ("gen/...").
-add_library(gregor_schema INTERFACE)
+# gregor_schema_arbitrary: random messages for tests; only test binaries link it.
+find_package(Python3 REQUIRED COMPONENTS Interpreter)
+
+set(GREGOR_GEN ${CMAKE_BINARY_DIR}/include/gen)
+file(GLOB GREGOR_MSG CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/schema/*/*.msg)
+file(GLOB GREGOR_SCHEMAC CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tools/schemac/*.py)
+list(FILTER GREGOR_SCHEMAC EXCLUDE REGEX "_test\\.py$")
+
+set(gen_headers ${GREGOR_GEN}/api_keys.h ${GREGOR_GEN}/arbitrary.h)
+foreach(msg ${GREGOR_MSG})
+  file(RELATIVE_PATH header ${CMAKE_SOURCE_DIR}/schema ${msg})
+  string(REGEX REPLACE "/[0-9]+_" "/" header ${header})
+  string(REGEX REPLACE "\\.msg$" ".h" header ${header})
+  list(APPEND gen_headers ${GREGOR_GEN}/${header})
+endforeach()
+set(gen_codec ${GREGOR_GEN}/api_rows.cc ${GREGOR_GEN}/catalogue.cc)
+foreach(unit RANGE 9)
+  list(APPEND gen_codec ${GREGOR_GEN}/codec_0${unit}.cc)
+endforeach()
+set(gen_arbitrary ${GREGOR_GEN}/arbitrary_rows.cc)
+foreach(unit RANGE 3)
+  list(APPEND gen_arbitrary ${GREGOR_GEN}/arbitrary_0${unit}.cc)
+endforeach()
+
+# schemac leaves files alone whose text does not change, so a change to one message recompiles little.
+add_custom_command(
+  OUTPUT ${gen_headers} ${gen_codec} ${gen_arbitrary}
+  COMMAND ${Python3_EXECUTABLE} -B ${CMAKE_SOURCE_DIR}/tools/schemac/schemac.py ${CMAKE_SOURCE_DIR}/schema ${GREGOR_GEN}
+  DEPENDS ${GREGOR_MSG} ${GREGOR_SCHEMAC}
+  COMMENT "schemac: generating the messages" VERBATIM)
+add_custom_target(gregor_gen DEPENDS ${gen_headers} ${gen_codec} ${gen_arbitrary})
+
+add_library(gregor_schema STATIC ${gen_codec})
+add_dependencies(gregor_schema gregor_gen)
+target_include_directories(gregor_schema PUBLIC ${CMAKE_BINARY_DIR}/include)
+target_precompile_headers(gregor_schema PRIVATE ${CMAKE_SOURCE_DIR}/cmake/std_pch.h)
+# The messages are written in terms of protocol/reader.h and writer.h, and protocol/ serves the messages: one library
+# in two archives.
+target_link_libraries(gregor_schema PUBLIC gregor_flags gregor_base gregor_protocol)
+
+add_library(gregor_schema_arbitrary STATIC EXCLUDE_FROM_ALL ${gen_arbitrary})
+add_dependencies(gregor_schema_arbitrary gregor_gen)
+target_precompile_headers(gregor_schema_arbitrary PRIVATE ${CMAKE_SOURCE_DIR}/cmake/std_pch.h)
+target_link_libraries(gregor_schema_arbitrary PUBLIC gregor_schema)
+
+add_test(NAME schemac COMMAND ${Python3_EXECUTABLE} -B -m unittest discover -s ${CMAKE_SOURCE_DIR}/tools/schemac -p "*_test.py")
