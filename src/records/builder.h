@@ -18,7 +18,7 @@ namespace gregor::records {
 struct BatchOptions {
     Offset base_offset{0};
     LeaderEpoch partition_leader_epoch = k_no_leader_epoch;
-    CompressionSettings compression;
+    CompressionSettings compression{};
     TimestampType timestamp_type = TimestampType::create_time;
     std::int64_t log_append_time_ms = k_no_timestamp;  // with log_append_time
     ProducerId producer_id = k_no_producer_id;
@@ -30,14 +30,14 @@ struct BatchOptions {
 
 struct NewHeader {
     std::string_view key;
-    std::optional<Bytes> value;
+    std::optional<Bytes> value{};
 };
 
 struct NewRecord {
     std::int64_t timestamp = k_no_timestamp;
-    std::optional<Bytes> key;
-    std::optional<Bytes> value;
-    std::span<const NewHeader> headers;
+    std::optional<Bytes> key{};
+    std::optional<Bytes> value{};
+    std::span<const NewHeader> headers{};
 };
 
 // One batch. Copies what it is given; build() once, after at least one record.
@@ -81,7 +81,7 @@ struct MarkerOptions {
     Offset base_offset{0};
     LeaderEpoch partition_leader_epoch = k_no_leader_epoch;
     std::int64_t timestamp = k_no_timestamp;
-    ProducerId producer_id;
+    ProducerId producer_id{};
     std::int16_t producer_epoch = 0;
 };
 Slice build_end_transaction_marker(const MarkerOptions& options, const EndTransactionMarker& marker);

@@ -10,8 +10,10 @@
 // Reading never trusts a length: memory grows with the bytes really produced, up to the caller's limit.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <optional>
 
@@ -24,7 +26,7 @@ namespace gregor::records {
 // `level` in the codec's own scale (compression.<codec>.level); nullopt is Kafka's default.
 struct CompressionSettings {
     Codec codec = Codec::none;
-    std::optional<int> level;
+    std::optional<int> level{};
 };
 
 // Never fails: the input is ours. `settings.codec` none copies.
@@ -32,7 +34,7 @@ Slice compress(Bytes bytes, const CompressionSettings& settings);
 
 struct DecompressionLimits {
     std::size_t bytes_max = std::size_t{256} << 20U;
-    // Output per input byte; 0 is no limit. Only looked at beyond the first 64 KiB of output.
+    // Output per input byte; 0 is no limit. Small outputs (64 KiB) pass whatever their ratio.
     std::size_t ratio_max = 0;
 };
 
@@ -48,19 +50,23 @@ public:
     Decompressor& operator=(const Decompressor&) = delete;
 
     // Starts on `compressed`, which must stay alive while it is read. Codec none passes bytes through.
-    Status start(Codec codec, Bytes compressed);
-    // Fills `out` from the front and returns how many bytes; fewer than asked only at the end (0 then).
-    // An error is UNKNOWN_SERVER_ERROR, as Kafka answers a stream that its codec refuses.
+    // Snappy holds a block at a time, at most 22 times its compressed size; one over `bytes_max` is
+    // MESSAGE_TOO_LARGE. The others hold a window of constant size.
+    Status start(Codec codec, Bytes compressed,
+                 std::size_t bytes_max = std::numeric_limits<std::size_t>::max());
+    // Fills `out` from the front and returns how many bytes; fewer than asked only at the end or before an
+    // error, 0 at the end. An error sticks; it is UNKNOWN_SERVER_ERROR, as Kafka answers a stream that its
+    // codec refuses.
     Result<std::size_t> read(MutableBytes out);
 
-    // The whole of it. MESSAGE_TOO_LARGE beyond the limits, with nothing more than the limit ever allocated.
+    // The whole of it. MESSAGE_TOO_LARGE beyond the limits; while growing, at most one and a half times the
+    // limit is allocated, and never more than about three times what was really produced.
     Result<Slice> decompress(Codec codec, Bytes compressed, const DecompressionLimits& limits = {});
 
 private:
-    CodecStream* stream_for(Codec codec);
-
-    std::unique_ptr<CodecStream> streams_[5];
+    std::array<std::unique_ptr<CodecStream>, 5> streams_;  // by codec; made at first use
     CodecStream* current_ = nullptr;
+    std::optional<Error> error_;
 };
 
 }  // namespace gregor::records
