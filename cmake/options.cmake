@@ -14,6 +14,7 @@ endif()
 add_library(gregor_flags INTERFACE)
 target_compile_options(gregor_flags INTERFACE
   -Wall -Wextra -Wshadow -Wconversion -Wswitch-enum -Wnon-virtual-dtor -Werror
+  -Wno-missing-field-initializers  # designated initialisers leave out what keeps its default
   -fno-omit-frame-pointer)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   # False positives of GCC 12 on plain string and vector code.

@@ -1,0 +1,102 @@
+#include "replication/checkpointer.h"
+
+#include <algorithm>
+#include <memory>
+
+#include "base/format.h"
+#include "base/log.h"
+
+namespace gregor::replication {
+
+class Checkpointer::WriteJob final : public io::DiskJob {
+public:
+    WriteJob(Checkpointer& owner, std::size_t index, const Directory& directory)
+        : owner_(owner), index_(index), copy_(directory) {}
+
+    void run(io::FileSystem& files) override {
+        status_ = write(files, storage::k_recovery_point_file, copy_.recovery_points);
+        if (status_) status_ = write(files, storage::k_log_start_file, copy_.log_start_offsets);
+        if (status_) status_ = write(files, storage::k_high_watermark_file, copy_.high_watermarks);
+    }
+    void complete() override { owner_.on_written(index_, status_); }
+
+private:
+    Status write(io::FileSystem& files, const char* name, const storage::OffsetCheckpoint& offsets) const {
+        return storage::write_offset_checkpoint(files, storage::join_path(copy_.path, name), offsets);
+    }
+    Checkpointer& owner_;
+    std::size_t index_;
+    Directory copy_;
+    Status status_;
+};
+
+Checkpointer::Checkpointer(io::Disk& disk, const storage::LogDirs& directories) : disk_(disk) {
+    for (const auto& directory : directories.directories()) {
+        directories_.push_back({.path = directory.path,
+                                .high_watermarks = directory.high_watermarks,
+                                .recovery_points = directory.recovery_points,
+                                .log_start_offsets = directory.log_start_offsets,
+                                .failed = directory.failed.has_value()});
+    }
+}
+
+void Checkpointer::report(const std::vector<CheckpointEntry>& entries) {
+    for (const auto& entry : entries) {
+        auto& directory = directories_[entry.directory];
+        directory.dirty = true;
+        if (entry.is_gone) {
+            directory.high_watermarks.erase(entry.partition);
+            directory.recovery_points.erase(entry.partition);
+            directory.log_start_offsets.erase(entry.partition);
+            continue;
+        }
+        directory.high_watermarks[entry.partition] = entry.high_watermark;
+        directory.recovery_points[entry.partition] = entry.recovery_point;
+        // As Kafka does: only a start that no segment's name tells is written down.
+        if (entry.log_start_offset > Offset{0})
+            directory.log_start_offsets[entry.partition] = entry.log_start_offset;
+    }
+    start_writes();
+}
+
+void Checkpointer::flush(Completion<std::set<std::size_t>> failed) {
+    flushes_.push_back(std::move(failed));
+    for (auto& directory : directories_) directory.dirty = true;
+    start_writes();
+    answer_flushes();
+}
+
+void Checkpointer::start_writes() {
+    for (std::size_t i = 0; i < directories_.size(); ++i) {
+        auto& directory = directories_[i];
+        if (!directory.dirty || directory.writing || directory.failed) continue;
+        directory.dirty = false;
+        directory.writing = true;
+        disk_.submit(io::DiskLane{}, std::make_unique<WriteJob>(*this, i, directory));
+    }
+}
+
+void Checkpointer::on_written(std::size_t index, const Status& status) {
+    auto& directory = directories_[index];
+    directory.writing = false;
+    if (!status) {
+        directory.failed = true;
+        LOG_ERROR("checkpoint_failed", directory.path, status.error().detail);
+    }
+    start_writes();
+    answer_flushes();
+}
+
+void Checkpointer::answer_flushes() {
+    const auto is_busy = [](const Directory& directory) {
+        return !directory.failed && (directory.dirty || directory.writing);
+    };
+    if (flushes_.empty() || std::ranges::any_of(directories_, is_busy)) return;
+    std::set<std::size_t> failed;
+    for (std::size_t i = 0; i < directories_.size(); ++i) {
+        if (directories_[i].failed) failed.insert(i);
+    }
+    for (auto& done : std::exchange(flushes_, {})) done(failed);
+}
+
+}  // namespace gregor::replication

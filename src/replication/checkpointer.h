@@ -1,0 +1,59 @@
+// The offset checkpoints of every log directory: what the shards report, written as Kafka's three files.
+//
+// Lives on shard 0; node state. One write per directory is in flight at a time, and what arrives meanwhile
+// goes with the next. Nothing is written when nothing was reported.
+#pragma once
+
+#include <cstddef>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/completion.h"
+#include "base/ids.h"
+#include "io/ports.h"
+#include "storage/checkpoint.h"
+#include "storage/log_dirs.h"
+
+namespace gregor::replication {
+
+struct CheckpointEntry {
+    std::size_t directory = 0;  // index in LogDirs
+    storage::PartitionName partition;
+    bool is_gone = false;  // deleted or moved: forget it
+    Offset high_watermark{};
+    Offset recovery_point{};
+    Offset log_start_offset{};
+};
+
+class Checkpointer {
+public:
+    // Starts from what the directories' files held.
+    Checkpointer(io::Disk& disk, const storage::LogDirs& directories);
+
+    void report(const std::vector<CheckpointEntry>& entries);
+    // Completes when everything reported so far is durable; lists the directories where that failed.
+    void flush(Completion<std::set<std::size_t>> failed);
+
+private:
+    class WriteJob;
+    struct Directory {
+        std::string path;
+        storage::OffsetCheckpoint high_watermarks;
+        storage::OffsetCheckpoint recovery_points;
+        storage::OffsetCheckpoint log_start_offsets;
+        bool dirty = false;
+        bool writing = false;
+        bool failed = false;
+    };
+
+    void start_writes();
+    void on_written(std::size_t directory, const Status& status);
+    void answer_flushes();
+
+    io::Disk& disk_;
+    std::vector<Directory> directories_;
+    std::vector<Completion<std::set<std::size_t>>> flushes_;
+};
+
+}  // namespace gregor::replication

@@ -1,0 +1,125 @@
+// One loaded partition: its log, who leads it, how far it is committed, and who waits for that.
+//
+// Leader because the image says so. The high watermark is the smallest log end over the ISR, which for the
+// node itself is what is durable: no reader below log_end isolation sees a record that a power cut could take
+// back. Lives on its shard; owned by ReplicaShard, which hears of progress through PartitionObserver.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "metadata/image.h"
+#include "replication/tasks.h"
+#include "storage/log.h"
+
+namespace gregor::replication {
+
+// An append that waits: `wait` and `index` name its place in the shard's produce waiting room.
+struct AppendTicket {
+    std::uint64_t wait = 0;
+    std::uint32_t index = 0;
+};
+
+// A fetch that waits for this partition to grow beyond what it has seen.
+struct FetchWatch {
+    ShardId home;
+    std::uint64_t fetch = 0;
+    Isolation isolation = Isolation::read_uncommitted;
+    Offset seen_limit;
+};
+
+class Partition;
+
+class PartitionObserver {
+public:
+    virtual ~PartitionObserver() = default;
+    virtual void on_append_ready(const AppendTicket& ticket, ErrorCode error) = 0;
+    virtual void on_fetch_ready(const FetchWatch& watch) = 0;
+    virtual void on_progress(Partition& partition) = 0;  // something that a checkpoint should know
+};
+
+// Leadership as the shard read it from the image.
+struct Leadership {
+    BrokerId leader = k_no_broker;
+    LeaderEpoch leader_epoch = k_no_leader_epoch;
+    std::vector<BrokerId> isr;
+    std::size_t min_isr = 1;  // effective: never more than there are replicas
+};
+
+class Partition final : public storage::LogObserver {
+public:
+    Partition(TopicPartitionId id, std::string topic, BrokerId self, PartitionObserver& observer);
+
+    // Right after construction; the log observes this partition.
+    void set_log(std::unique_ptr<storage::Log> log) { log_ = std::move(log); }
+    void lead(Leadership leadership);
+
+    const TopicPartitionId& id() const { return id_; }
+    const std::string& topic() const { return topic_; }
+    storage::Log& log() { return *log_; }
+    const Leadership& leadership() const { return leadership_; }
+    LeaderHint leader_hint() const { return {leadership_.leader, leadership_.leader_epoch}; }
+    Offset high_watermark() const { return high_watermark_; }
+    Offset last_stable_offset() const;
+    // The end that a reader of this isolation may see.
+    Offset read_limit(Isolation isolation) const;
+
+    // none, not_leader_or_follower, fenced_leader_epoch, unknown_leader_epoch or kafka_storage_error: may
+    // this node answer as the leader to somebody who believes in `current_epoch` (-1: unchecked)?
+    ErrorCode check_leader(LeaderEpoch current_epoch) const;
+
+    // Appends now; `ticket` is answered later where acks ask for it, unless the outcome is an error or needs
+    // no wait.
+    struct Appended {
+        AppendOutcome outcome;
+        bool must_wait = false;
+    };
+    Appended append(const PartitionAppend& append, const AppendOptions& options, std::int64_t now_ms,
+                    const AppendTicket& ticket);
+
+    // Checks and range errors of a fetch; nullopt when the log should be read.
+    std::optional<FetchOutcome> refuse_fetch(const PartitionFetch& fetch, Isolation isolation) const;
+    FetchOutcome describe_read(Isolation isolation) const;  // offsets filled in, no records
+
+    // Registers the watch, or fires it at once when there already is more than it has seen.
+    void watch(const FetchWatch& watch);
+    void unwatch(ShardId home, std::uint64_t fetch);
+
+    // Everybody who waits is answered with `error`, now and from now on (deleted, resigned, directory
+    // offline).
+    void close(ErrorCode error);
+
+    void on_written(Offset written_end) override;
+    void on_durable(Offset durable_end) override;
+    void on_failed(const Error& why) override;
+
+    void check_invariants() const;
+
+private:
+    struct DelayedAppend {
+        Offset needs_end;
+        AppendTicket ticket;
+    };
+
+    AppendOutcome refuse(ErrorCode error, std::string message = {}) const;
+    void advance_high_watermark();
+    void wake_fetches();
+
+    TopicPartitionId id_;
+    std::string topic_;
+    BrokerId self_;
+    PartitionObserver& observer_;
+    std::unique_ptr<storage::Log> log_;
+    Leadership leadership_;
+    ErrorCode closed_ = ErrorCode::none;
+    Offset high_watermark_;
+    std::deque<DelayedAppend> waiting_for_commit_;   // acks=all, in order of offsets
+    std::deque<DelayedAppend> waiting_for_written_;  // acks=1
+    std::vector<FetchWatch> watches_;
+};
+
+}  // namespace gregor::replication

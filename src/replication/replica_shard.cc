@@ -1,0 +1,115 @@
+#include "replication/replica_shard.h"
+
+#include "base/assert.h"
+#include "base/format.h"
+#include "base/log.h"
+#include "replication/topic_settings.h"
+
+namespace gregor::replication {
+
+ShardId owner_of(const TopicPartitionId& partition, std::uint32_t shard_count) {
+    return ShardId{static_cast<std::uint32_t>(std::hash<TopicPartitionId>{}(partition) % shard_count)};
+}
+
+ReplicaShard::ReplicaShard(const io::ShardPorts& ports, const ReplicaShardConfig& config,
+                           const storage::LogDirs& directories, const metadata::ConfigSource& broker_configs,
+                           Checkpointer& checkpointer, LeadershipObserver& leadership)
+    : ports_(ports),
+      config_(config),
+      directories_of_node_(directories),
+      broker_configs_(broker_configs),
+      checkpointer_(checkpointer),
+      leadership_(leadership),
+      tail_(config.tail_cache_bytes),
+      image_(metadata::Image::empty({})) {
+    for (std::size_t i = 0; i < directories.directories().size(); ++i) {
+        const auto& directory = directories.directories()[i];
+        directories_.push_back(
+            {i, make_ref<storage::DirWriter>(directory.path, ports_.executor, ports_.disk, *this),
+             directory.failed.has_value()});
+        for (const auto& folder : directory.partitions) {
+            if (folder.name.kind != storage::DirectoryKind::live || !folder.topic_id) continue;
+            const TopicPartitionId id{*folder.topic_id, folder.name.partition.partition};
+            if (owner_of(id, ports_.shards.count()) == ports_.shard)
+                folders_at_start_[id] = static_cast<std::uint32_t>(i);
+        }
+    }
+}
+
+ReplicaShard::~ReplicaShard() { stop(); }
+
+void ReplicaShard::stop() {
+    stopped_ = true;
+    for (auto& directory : directories_) directory.writer->stop();
+}
+
+Partition* ReplicaShard::find(const TopicPartitionId& id) {
+    const auto slot = slots_.find(id);
+    return slot == slots_.end() ? nullptr : slot->second.partition.get();
+}
+
+ErrorCode ReplicaShard::error_of_missing(const TopicPartitionId& id) const {
+    const auto slot = slots_.find(id);
+    if (slot != slots_.end() && slot->second.state == SlotState::failed)
+        return ErrorCode::kafka_storage_error;
+    return ErrorCode::unknown_topic_or_partition;
+}
+
+storage::PartitionName ReplicaShard::name_of(const TopicPartitionId& id) const {
+    const auto* topic = image_->topic(id.topic_id);
+    ASSERT(topic != nullptr);
+    return {topic->name, id.partition};
+}
+
+std::size_t ReplicaShard::max_batch_bytes(const TopicPartitionId& id) const {
+    const auto* topic = image_->topic(id.topic_id);
+    if (topic == nullptr) return static_cast<std::size_t>(storage::LogConfig{}.max_message_bytes);
+    const auto settings =
+        topic_settings(*image_, topic->name, config_.broker_id, broker_configs_, config_.durability);
+    return static_cast<std::size_t>(settings.log.max_message_bytes);
+}
+
+void ReplicaShard::on_progress(Partition& partition) {
+    not_checkpointed_.insert(partition.id());
+    if (checkpoint_scheduled_ || stopped_) return;
+    checkpoint_scheduled_ = true;
+    ports_.executor.call_at(ports_.clock.now() + config_.checkpoint_interval, [this] {
+        checkpoint_scheduled_ = false;
+        if (!stopped_) send_checkpoint();
+    });
+}
+
+void ReplicaShard::send_checkpoint() {
+    std::vector<CheckpointEntry> entries;
+    for (const auto& id : std::exchange(not_checkpointed_, {})) {
+        const auto slot = slots_.find(id);
+        if (slot == slots_.end() || slot->second.partition == nullptr) continue;
+        auto& partition = *slot->second.partition;
+        entries.push_back({.directory = directories_[slot->second.directory].index,
+                           .partition = {partition.topic(), id.partition},
+                           .high_watermark = partition.high_watermark(),
+                           .recovery_point = partition.log().recovery_point(),
+                           .log_start_offset = partition.log().log_start_offset()});
+    }
+    if (entries.empty()) return;
+    ports_.shards.submit(ShardId{0}, [&checkpointer = checkpointer_, entries = std::move(entries)] {
+        checkpointer.report(entries);
+    });
+}
+
+void ReplicaShard::on_directory_offline(const std::string& directory, const Error& why) {
+    LOG_ERROR("log_directory_offline", directory, why.detail);
+    for (auto& entry : directories_) {
+        if (entry.writer->directory() == directory) entry.failed = true;
+    }
+}
+
+void ReplicaShard::check_invariants() const {
+    for (const auto& [id, slot] : slots_) {
+        ASSERT((slot.state == SlotState::loaded) == (slot.partition != nullptr));
+        if (slot.partition != nullptr) slot.partition->check_invariants();
+    }
+    for (const auto& [id, wait] : append_waits_) ASSERT(wait.pending_count > 0);
+}
+
+}  // namespace gregor::replication

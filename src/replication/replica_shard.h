@@ -1,0 +1,199 @@
+// The partitions that one shard owns: which there are (a small slot each), which are loaded, who waits.
+//
+// A partition's log is opened on first use and may be dropped again; until then it costs a slot. Everything
+// here runs on the shard; other shards come through Replicas. Owned by node/, outlived by the ports and
+// directories it is given.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/completion.h"
+#include "io/ports.h"
+#include "metadata/config_source.h"
+#include "metadata/delta.h"
+#include "metadata/image.h"
+#include "replication/checkpointer.h"
+#include "replication/partition.h"
+#include "replication/tasks.h"
+#include "storage/dir_writer.h"
+#include "storage/log_dirs.h"
+#include "storage/recovery.h"
+#include "storage/tail_cache.h"
+
+namespace gregor::replication {
+
+struct ReplicaShardConfig {
+    BrokerId broker_id;
+    storage::Durability durability = storage::Durability::disk;
+    std::size_t tail_cache_bytes = std::size_t{32} << 20;
+    Duration checkpoint_interval = Duration::seconds(5);
+};
+
+// Which shard owns a partition: the same for its log, its leader state and its coordinator shard.
+ShardId owner_of(const TopicPartitionId& partition, std::uint32_t shard_count);
+
+// Told on the shard that a partition has a new leader here, or none; the coordinators follow it.
+class LeadershipObserver {
+public:
+    virtual ~LeadershipObserver() = default;
+    virtual void on_led_here(const std::string& topic, TopicPartitionId partition, LeaderEpoch epoch) = 0;
+    virtual void on_not_led_here(const std::string& topic, TopicPartitionId partition) = 0;
+};
+
+// Where a fetch waits: its home shard hears that one of its partitions grew.
+class FetchHome {
+public:
+    virtual ~FetchHome() = default;
+    virtual void on_fetch_ready(std::uint64_t fetch) = 0;
+};
+
+class ReplicaShard final : public PartitionObserver, public storage::DirObserver {
+public:
+    ReplicaShard(const io::ShardPorts& ports, const ReplicaShardConfig& config,
+                 const storage::LogDirs& directories, const metadata::ConfigSource& broker_configs,
+                 Checkpointer& checkpointer, LeadershipObserver& leadership);
+    ~ReplicaShard() override;
+
+    // Where waiting fetches of shard i are told; set once, before the first watch.
+    void set_fetch_homes(std::vector<FetchHome*> homes) { fetch_homes_ = std::move(homes); }
+
+    // Every image in turn, on this shard; the first one with everything as changed.
+    void on_image(Ref<const metadata::Image> image, const metadata::Changes& changes);
+    // Some shard has moved the folder of a deleted partition out of the way; on every shard.
+    void on_folder_free(const storage::PartitionName& name);
+    // How the above is told to all shards.
+    void set_folder_free_broadcast(std::move_only_function<void(storage::PartitionName)> broadcast) {
+        broadcast_folder_free_ = std::move(broadcast);
+    }
+
+    // The messages of Replicas; partitions of this shard only. Each completes on this shard.
+    void append(std::vector<PartitionAppend> appends, AppendOptions options,
+                Completion<std::vector<AppendOutcome>> done);
+    void read(std::vector<PartitionFetch> fetches, FetchOptions options,
+              Completion<std::vector<FetchOutcome>> done);
+    void watch(std::uint64_t fetch, ShardId home, Isolation isolation,
+               const std::vector<TopicPartitionId>& partitions, const std::vector<Offset>& seen_limits);
+    void unwatch(std::uint64_t fetch, ShardId home, const std::vector<TopicPartitionId>& partitions);
+    void list_offsets(std::vector<OffsetLookup> lookups, Completion<std::vector<OffsetLookupOutcome>> done);
+    void end_offsets_for_epochs(std::vector<EpochLookup> lookups,
+                                Completion<std::vector<EpochLookupOutcome>> done);
+
+    // Runs `task` when all of these that exist are loaded (or could not be).
+    void when_loaded(const std::vector<TopicPartitionId>& partitions, io::Task task);
+    // The loaded partition, or nullptr.
+    Partition* find(const TopicPartitionId& id);
+    // The largest batch that the topic takes.
+    std::size_t max_batch_bytes(const TopicPartitionId& id) const;
+
+    // Loads what is left, a few at a time, so that a directory left uncleanly is recovered before the next
+    // clean stop.
+    void load_all(Completion<Status> done);
+    // Closes every log. Succeeds for each directory index that may be called clean.
+    void close(Completion<std::set<std::size_t>> clean_directories);
+    void stop();  // nobody is told anything any more
+
+    void on_append_ready(const AppendTicket& ticket, ErrorCode error) override;
+    void on_fetch_ready(const FetchWatch& watch) override;
+    void on_progress(Partition& partition) override;
+    void on_directory_offline(const std::string& directory, const Error& why) override;
+
+    void check_invariants() const;
+
+private:
+    enum class SlotState : std::uint8_t { unloaded, loading, loaded, failed };
+    struct Slot {
+        std::unique_ptr<Partition> partition;
+        std::uint32_t directory = 0;
+        SlotState state = SlotState::unloaded;
+        std::string deleted_topic;  // its name, once it is gone from the image: opened only to be removed
+    };
+    struct Directory {
+        std::size_t index = 0;  // in LogDirs
+        Ref<storage::DirWriter> writer;
+        bool failed = false;
+    };
+    struct LoadWait {
+        std::size_t missing = 0;
+        io::Task task;
+    };
+    struct AppendWait {
+        std::vector<AppendOutcome> outcomes;
+        std::vector<bool> pending;
+        std::size_t pending_count = 0;
+        io::TimerId timer;
+        Completion<std::vector<AppendOutcome>> done;
+    };
+    class LoadJob;
+    struct ReadGather;
+    struct LookupGather;
+
+    // replica_shard_image.cc: what the image says
+    void apply_partition(const metadata::Topic& topic, PartitionIndex index);
+    void drop_partition(const std::string& topic, const TopicPartitionId& id);
+    void remove_loaded(const TopicPartitionId& id, std::unique_ptr<Partition> partition);
+    void apply_configs(const metadata::Changes& changes);
+    void update_config(Partition& partition);
+    void free_folder(const storage::PartitionName& name);
+    void change_folder_balance(const storage::PartitionName& name, int change);
+    bool is_folder_busy(const storage::PartitionName& name) const;
+    Leadership leadership_of(const metadata::Topic& topic, const metadata::Partition& partition) const;
+    std::uint32_t choose_directory(const TopicPartitionId& id, const metadata::Partition& partition) const;
+    // replica_shard_loading.cc: opening and closing logs
+    void start_load(const TopicPartitionId& id, Slot& slot);
+    void on_loaded(const TopicPartitionId& id, Result<storage::LoadedLog> loaded);
+    void finish_load_waits(const TopicPartitionId& id);
+    void load_next_of_all();
+    void on_log_closed(const TopicPartitionId& id, const Status& status);
+    // replica_shard_tasks.cc: what Replicas asks
+    void append_loaded(const std::vector<PartitionAppend>& appends, const AppendOptions& options,
+                       Completion<std::vector<AppendOutcome>> done);
+    void time_out_append(std::uint64_t wait);
+    void read_loaded(const std::vector<PartitionFetch>& fetches, const FetchOptions& options,
+                     Completion<std::vector<FetchOutcome>> done);
+    void list_loaded(const std::vector<OffsetLookup>& lookups,
+                     Completion<std::vector<OffsetLookupOutcome>> done);
+    EpochLookupOutcome end_offset_for(const EpochLookup& lookup);
+    // What to answer for a partition that is not loaded here.
+    ErrorCode error_of_missing(const TopicPartitionId& id) const;
+    storage::PartitionName name_of(const TopicPartitionId& id) const;
+    void send_checkpoint();
+
+    io::ShardPorts ports_;
+    const ReplicaShardConfig config_;
+    const storage::LogDirs& directories_of_node_;
+    const metadata::ConfigSource& broker_configs_;
+    Checkpointer& checkpointer_;
+    LeadershipObserver& leadership_;
+    std::vector<FetchHome*> fetch_homes_;
+    std::move_only_function<void(storage::PartitionName)> broadcast_folder_free_;
+    storage::TailCache tail_;
+    std::vector<Directory> directories_;
+    Ref<const metadata::Image> image_;
+    std::map<TopicPartitionId, Slot> slots_;
+    std::map<TopicPartitionId, std::uint32_t> folders_at_start_;  // index into directories_
+    std::map<TopicPartitionId, std::unique_ptr<Partition>> removing_;
+    std::vector<std::unique_ptr<Partition>> dead_;
+    std::map<storage::PartitionName, std::set<TopicPartitionId>>
+        waiting_for_folder_;                              // by folder, once it is free
+    std::map<storage::PartitionName, int> busy_folders_;  // removals known of minus removals ended
+    std::map<TopicPartitionId, std::vector<std::uint64_t>> load_waiters_;
+    std::map<std::uint64_t, LoadWait> load_waits_;
+    std::map<std::uint64_t, AppendWait> append_waits_;
+    std::set<TopicPartitionId> not_checkpointed_;
+    bool checkpoint_scheduled_ = false;
+    std::uint64_t next_wait_ = 1;
+    std::set<TopicPartitionId> to_load_;
+    std::size_t loads_in_flight_ = 0;
+    Completion<Status> all_loaded_;
+    std::set<TopicPartitionId> to_close_;
+    Completion<std::set<std::size_t>> closed_;
+    std::set<std::size_t> clean_;
+    bool stopped_ = false;
+};
+
+}  // namespace gregor::replication

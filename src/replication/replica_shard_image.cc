@@ -1,0 +1,171 @@
+// What the image says: partitions that come, change their leader or settings, and go.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/assert.h"
+#include "base/fault.h"
+#include "base/format.h"
+#include "base/log.h"
+#include "replication/replica_shard.h"
+#include "replication/topic_settings.h"
+
+namespace gregor::replication {
+
+void ReplicaShard::on_image(Ref<const metadata::Image> image, const metadata::Changes& changes) {
+    image_ = std::move(image);
+    // Every shard marks the folders of deleted partitions, because a new topic of the same name may belong to
+    // another shard than the old one: it must not be made before the old folder is out of the way.
+    for (const auto& [topic_id, topic] : changes.deleted_topics) {
+        for (const auto& [index, partition] : topic->partitions) {
+            if (!partition.has_replica(config_.broker_id)) continue;
+            change_folder_balance({topic->name, index}, 1);
+            const TopicPartitionId id{topic_id, index};
+            if (owner_of(id, ports_.shards.count()) == ports_.shard) drop_partition(topic->name, id);
+        }
+    }
+    for (const auto& [topic_id, indexes] : changes.changed_partitions) {
+        const auto* topic = image_->topic(topic_id);
+        ASSERT(topic != nullptr);
+        for (const auto index : indexes) {
+            if (owner_of({topic_id, index}, ports_.shards.count()) == ports_.shard)
+                apply_partition(*topic, index);
+        }
+    }
+    apply_configs(changes);
+}
+
+void ReplicaShard::apply_partition(const metadata::Topic& topic, PartitionIndex index) {
+    const auto* partition = topic.partitions.find(index);
+    if (partition == nullptr || !partition->has_replica(config_.broker_id)) return;
+    const TopicPartitionId id{topic.id, index};
+    auto [slot, added] = slots_.try_emplace(id);
+    if (added) {
+        slot->second.directory = choose_directory(id, *partition);
+        if (!folders_at_start_.contains(id)) start_load(id, slot->second);  // new: its folder is made now
+    }
+    if (slot->second.partition != nullptr) slot->second.partition->lead(leadership_of(topic, *partition));
+    if (partition->leader == config_.broker_id) {
+        leadership_.on_led_here(topic.name, id, partition->leader_epoch);
+    } else {
+        leadership_.on_not_led_here(topic.name, id);
+    }
+}
+
+Leadership ReplicaShard::leadership_of(const metadata::Topic& topic,
+                                       const metadata::Partition& partition) const {
+    const auto settings =
+        topic_settings(*image_, topic.name, config_.broker_id, broker_configs_, config_.durability);
+    const auto min_isr = static_cast<std::size_t>(std::max(settings.min_insync_replicas, 1));
+    return {partition.leader, partition.leader_epoch, partition.isr,
+            std::min(min_isr, partition.replicas.size())};
+}
+
+// Where its folder already is; else what the controller assigned; else the first directory that works.
+std::uint32_t ReplicaShard::choose_directory(const TopicPartitionId& id,
+                                             const metadata::Partition& partition) const {
+    if (const auto found = folders_at_start_.find(id); found != folders_at_start_.end()) return found->second;
+    const auto assigned = partition.directory_of(config_.broker_id);
+    std::uint32_t first_working = 0;
+    for (std::uint32_t i = static_cast<std::uint32_t>(directories_.size()); i-- > 0;) {
+        if (directories_[i].failed) continue;
+        first_working = i;
+        const auto& properties = directories_of_node_.directories()[directories_[i].index].properties;
+        if (properties && properties->directory_id == assigned) return i;
+    }
+    return first_working;
+}
+
+void ReplicaShard::drop_partition(const std::string& topic, const TopicPartitionId& id) {
+    const auto found = slots_.find(id);
+    if (found == slots_.end()) return free_folder({topic, id.partition});
+    auto& slot = found->second;
+    leadership_.on_not_led_here(topic, id);
+    folders_at_start_.erase(id);
+    not_checkpointed_.erase(id);
+    if (slot.state == SlotState::loaded) {
+        auto partition = std::move(slot.partition);
+        slots_.erase(found);
+        return remove_loaded(id, std::move(partition));
+    }
+    if (slot.state == SlotState::failed) {
+        slots_.erase(found);
+        return free_folder({topic, id.partition});
+    }
+    // Its files are removed through the log, so that whatever a load has begun is over when they go.
+    slot.deleted_topic = topic;
+    if (slot.state == SlotState::unloaded) start_load(id, slot);
+}
+
+void ReplicaShard::remove_loaded(const TopicPartitionId& id, std::unique_ptr<Partition> partition) {
+    partition->close(ErrorCode::unknown_topic_or_partition);
+    auto& log = partition->log();
+    const auto hex = fmt::format("{:016x}{:016x}", ports_.random.next(), ports_.random.next());
+    removing_[id] = std::move(partition);
+    log.remove(hex, [this, id](const Status& status) {
+        const auto found = removing_.find(id);
+        const storage::PartitionName name{found->second->topic(), id.partition};
+        if (!status) LOG_ERROR("partition_removal_failed", name.to_string(), status.error().detail);
+        dead_.push_back(std::move(found->second));  // the log is calling us: it goes in a later turn
+        removing_.erase(found);
+        ports_.executor.post([this] { dead_.clear(); });
+        free_folder(name);
+    });
+}
+
+void ReplicaShard::free_folder(const storage::PartitionName& name) {
+    std::vector<CheckpointEntry> entries;
+    for (const auto& directory : directories_) {
+        entries.push_back({.directory = directory.index, .partition = name, .is_gone = true});
+    }
+    ports_.shards.submit(ShardId{0}, [&checkpointer = checkpointer_, entries = std::move(entries)] {
+        checkpointer.report(entries);
+    });
+    broadcast_folder_free_(name);
+}
+
+void ReplicaShard::on_folder_free(const storage::PartitionName& name) { change_folder_balance(name, -1); }
+
+// The news that a folder is free may overtake the image that says why it was busy: they come from different
+// shards.
+void ReplicaShard::change_folder_balance(const storage::PartitionName& name, int change) {
+    const auto balance = busy_folders_.try_emplace(name, 0).first;
+    balance->second += change;
+    if (balance->second != 0) return;
+    busy_folders_.erase(balance);
+    const auto waiting = waiting_for_folder_.extract(name);
+    if (waiting.empty()) return;
+    for (const auto& id : waiting.mapped()) {
+        REACHED("topic_recreated_while_old_folder_goes");
+        if (const auto slot = slots_.find(id); slot != slots_.end()) start_load(id, slot->second);
+    }
+}
+
+bool ReplicaShard::is_folder_busy(const storage::PartitionName& name) const {
+    const auto balance = busy_folders_.find(name);
+    return balance != busy_folders_.end() && balance->second > 0;
+}
+
+void ReplicaShard::apply_configs(const metadata::Changes& changes) {
+    const bool broker_changed = std::ranges::any_of(changes.configs, [](const auto& resource) {
+        return resource.type == metadata::ConfigResourceType::broker;
+    });
+    for (auto& [id, slot] : slots_) {
+        if (changes.configs.empty()) return;
+        if (slot.partition == nullptr) continue;
+        const metadata::ConfigResource own{metadata::ConfigResourceType::topic, slot.partition->topic()};
+        if (broker_changed || changes.configs.contains(own)) update_config(*slot.partition);
+    }
+}
+
+void ReplicaShard::update_config(Partition& partition) {
+    const auto* topic = image_->topic(partition.id().topic_id);
+    if (topic == nullptr) return;
+    const auto settings =
+        topic_settings(*image_, topic->name, config_.broker_id, broker_configs_, config_.durability);
+    partition.log().update_config(settings.log);
+    if (const auto* entry = topic->partitions.find(partition.id().partition))
+        partition.lead(leadership_of(*topic, *entry));
+}
+
+}  // namespace gregor::replication

@@ -1,0 +1,260 @@
+// What Replicas asks of the partitions of this shard: appends, reads, waits, look-ups.
+#include <algorithm>
+
+#include "base/assert.h"
+#include "base/fault.h"
+#include "replication/replica_shard.h"
+
+namespace gregor::replication {
+namespace {
+
+template <class Request>
+std::vector<TopicPartitionId> ids_of(const std::vector<Request>& requests) {
+    std::vector<TopicPartitionId> ids;
+    ids.reserve(requests.size());
+    for (const auto& request : requests) ids.push_back(request.partition);
+    return ids;
+}
+
+}  // namespace
+
+// ---------------------------------------------------------------- append
+
+void ReplicaShard::append(std::vector<PartitionAppend> appends, AppendOptions options,
+                          Completion<std::vector<AppendOutcome>> done) {
+    const auto ids = ids_of(appends);
+    when_loaded(ids, [this, appends = std::move(appends), options, done = std::move(done)]() mutable {
+        append_loaded(appends, options, std::move(done));
+    });
+}
+
+void ReplicaShard::append_loaded(const std::vector<PartitionAppend>& appends, const AppendOptions& options,
+                                 Completion<std::vector<AppendOutcome>> done) {
+    AppendWait wait;
+    const auto number = next_wait_++;
+    const auto now_ms = ports_.clock.wall_clock_ms();
+    for (std::uint32_t i = 0; i < appends.size(); ++i) {
+        auto* partition = find(appends[i].partition);
+        if (partition == nullptr) {
+            wait.outcomes.push_back({.error = error_of_missing(appends[i].partition)});
+            wait.pending.push_back(false);
+            continue;
+        }
+        auto appended = partition->append(appends[i], options, now_ms, {number, i});
+        wait.outcomes.push_back(std::move(appended.outcome));
+        wait.pending.push_back(appended.must_wait);
+        if (appended.must_wait) ++wait.pending_count;
+    }
+    if (wait.pending_count == 0) return done(std::move(wait.outcomes));
+    wait.done = std::move(done);
+    if (options.deadline != Instant::never()) {
+        wait.timer = ports_.executor.call_at(options.deadline, [this, number] { time_out_append(number); });
+    }
+    append_waits_.emplace(number, std::move(wait));
+}
+
+void ReplicaShard::on_append_ready(const AppendTicket& ticket, ErrorCode error) {
+    const auto found = append_waits_.find(ticket.wait);
+    if (found == append_waits_.end()) return;  // timed out meanwhile
+    auto& wait = found->second;
+    if (!wait.pending[ticket.index]) return;
+    wait.pending[ticket.index] = false;
+    wait.outcomes[ticket.index].error = error;
+    if (--wait.pending_count > 0) return;
+    ports_.executor.cancel(wait.timer);
+    auto finished = std::move(wait);
+    append_waits_.erase(found);
+    finished.done(std::move(finished.outcomes));
+}
+
+void ReplicaShard::time_out_append(std::uint64_t number) {
+    const auto found = append_waits_.find(number);
+    if (found == append_waits_.end()) return;
+    REACHED("append_timed_out");
+    auto wait = std::move(found->second);
+    append_waits_.erase(found);
+    for (std::size_t i = 0; i < wait.outcomes.size(); ++i) {
+        if (wait.pending[i]) wait.outcomes[i].error = ErrorCode::request_timed_out;
+    }
+    wait.done(std::move(wait.outcomes));
+}
+
+// ---------------------------------------------------------------- read
+
+// One read of several partitions, in their order and under one budget of bytes. A partition that must be read
+// from the disk interrupts it; it goes on when that has answered.
+struct ReplicaShard::ReadGather final : RefCounted {
+    ReadGather(ReplicaShard& owner, std::vector<PartitionFetch> list, const FetchOptions& how,
+               Completion<std::vector<FetchOutcome>> answer)
+        : shard(owner),
+          fetches(std::move(list)),
+          options(how),
+          done(std::move(answer)),
+          left(static_cast<std::size_t>(std::max(how.max_bytes, 0))) {
+        outcomes.reserve(fetches.size());
+    }
+
+    void run() {
+        while (outcomes.size() < fetches.size()) {
+            if (!read_next()) return;  // on_read comes back here
+        }
+        done(std::move(outcomes));
+    }
+
+    // False while the disk has the next answer.
+    bool read_next() {
+        const auto& fetch = fetches[outcomes.size()];
+        auto* partition = shard.find(fetch.partition);
+        if (partition == nullptr) {
+            outcomes.push_back({.error = shard.error_of_missing(fetch.partition)});
+            return true;
+        }
+        if (auto refused = partition->refuse_fetch(fetch, options.isolation)) {
+            outcomes.push_back(std::move(*refused));
+            return true;
+        }
+        outcomes.push_back(partition->describe_read(options.isolation));
+        const auto limit = std::min(left, static_cast<std::size_t>(std::max(fetch.max_bytes, 0)));
+        const bool must_give_one = is_empty_so_far && options.max_bytes > 0 && fetch.max_bytes > 0;
+        if (outcomes.back().read_limit <= fetch.fetch_offset || (limit == 0 && !must_give_one)) return true;
+        is_waiting = false;
+        is_reading = true;
+        partition->log().read(
+            {fetch.fetch_offset, outcomes.back().read_limit, limit, must_give_one},
+            [self = Ref(this)](Result<storage::LogRead> read) { self->on_read(std::move(read)); });
+        is_waiting = is_reading;
+        return !is_waiting;
+    }
+
+    void on_read(Result<storage::LogRead> read) {
+        is_reading = false;
+        auto& outcome = outcomes.back();
+        if (read) {
+            left -= std::min(left, read->records.size());
+            is_empty_so_far = is_empty_so_far && read->records.empty();
+            outcome.records = std::move(read->records);
+        } else {
+            outcome = {.error = read.error().code};
+        }
+        if (std::exchange(is_waiting, false)) run();
+    }
+
+    ReplicaShard& shard;
+    std::vector<PartitionFetch> fetches;
+    FetchOptions options;
+    Completion<std::vector<FetchOutcome>> done;
+    std::size_t left;
+    std::vector<FetchOutcome> outcomes;
+    bool is_empty_so_far = true;
+    bool is_reading = false;  // a read was asked for and has not answered
+    bool is_waiting = false;  // and read_next has returned meanwhile
+};
+
+void ReplicaShard::read(std::vector<PartitionFetch> fetches, FetchOptions options,
+                        Completion<std::vector<FetchOutcome>> done) {
+    const auto ids = ids_of(fetches);
+    auto gather = make_ref<ReadGather>(*this, std::move(fetches), options, std::move(done));
+    when_loaded(ids, [gather = std::move(gather)] { gather->run(); });
+}
+
+void ReplicaShard::watch(std::uint64_t fetch, ShardId home, Isolation isolation,
+                         const std::vector<TopicPartitionId>& partitions,
+                         const std::vector<Offset>& seen_limits) {
+    for (std::size_t i = 0; i < partitions.size(); ++i) {
+        const FetchWatch watch{home, fetch, isolation, seen_limits[i]};
+        if (auto* partition = find(partitions[i])) {
+            partition->watch(watch);
+        } else {
+            on_fetch_ready(watch);  // it went away meanwhile
+        }
+    }
+}
+
+void ReplicaShard::unwatch(std::uint64_t fetch, ShardId home,
+                           const std::vector<TopicPartitionId>& partitions) {
+    for (const auto& id : partitions) {
+        if (auto* partition = find(id)) partition->unwatch(home, fetch);
+    }
+}
+
+void ReplicaShard::on_fetch_ready(const FetchWatch& watch) {
+    auto* home = fetch_homes_[watch.home.value()];
+    ports_.shards.submit(watch.home, [home, fetch = watch.fetch] { home->on_fetch_ready(fetch); });
+}
+
+// ---------------------------------------------------------------- look-ups
+
+struct ReplicaShard::LookupGather final : RefCounted {
+    explicit LookupGather(std::size_t count) : outcomes(count), missing(count) {}
+
+    void set(std::size_t index, OffsetLookupOutcome outcome) {
+        outcomes[index] = outcome;
+        if (--missing == 0) done(std::move(outcomes));
+    }
+
+    std::vector<OffsetLookupOutcome> outcomes;
+    std::size_t missing;
+    Completion<std::vector<OffsetLookupOutcome>> done;
+};
+
+void ReplicaShard::list_offsets(std::vector<OffsetLookup> lookups,
+                                Completion<std::vector<OffsetLookupOutcome>> done) {
+    const auto ids = ids_of(lookups);
+    when_loaded(ids, [this, lookups = std::move(lookups), done = std::move(done)]() mutable {
+        list_loaded(lookups, std::move(done));
+    });
+}
+
+void ReplicaShard::list_loaded(const std::vector<OffsetLookup>& lookups,
+                               Completion<std::vector<OffsetLookupOutcome>> done) {
+    if (lookups.empty()) return done({});
+    auto gather = make_ref<LookupGather>(lookups.size());
+    gather->done = std::move(done);
+    for (std::size_t i = 0; i < lookups.size(); ++i) {
+        const auto& lookup = lookups[i];
+        auto* partition = find(lookup.partition);
+        if (partition == nullptr) {
+            gather->set(i, {.error = error_of_missing(lookup.partition)});
+            continue;
+        }
+        if (const auto error = partition->check_leader(lookup.current_leader_epoch);
+            error != ErrorCode::none) {
+            gather->set(i, {.error = error, .leader = partition->leader_hint()});
+            continue;
+        }
+        const auto limit = partition->read_limit(lookup.isolation);
+        if (lookup.timestamp == storage::k_latest_timestamp) {
+            gather->set(i, {.offset = limit, .leader_epoch = partition->leadership().leader_epoch});
+            continue;
+        }
+        partition->log().offset_for_timestamp(lookup.timestamp, limit,
+                                              [gather, i](Result<storage::TimestampOffset> found) {
+                                                  if (!found)
+                                                      return gather->set(i, {.error = found.error().code});
+                                                  gather->set(i, {.timestamp = found->timestamp,
+                                                                  .offset = found->offset,
+                                                                  .leader_epoch = found->leader_epoch});
+                                              });
+    }
+}
+
+void ReplicaShard::end_offsets_for_epochs(std::vector<EpochLookup> lookups,
+                                          Completion<std::vector<EpochLookupOutcome>> done) {
+    const auto ids = ids_of(lookups);
+    when_loaded(ids, [this, lookups = std::move(lookups), done = std::move(done)]() mutable {
+        std::vector<EpochLookupOutcome> outcomes;
+        outcomes.reserve(lookups.size());
+        for (const auto& lookup : lookups) outcomes.push_back(end_offset_for(lookup));
+        done(std::move(outcomes));
+    });
+}
+
+EpochLookupOutcome ReplicaShard::end_offset_for(const EpochLookup& lookup) {
+    auto* partition = find(lookup.partition);
+    if (partition == nullptr) return {.error = error_of_missing(lookup.partition)};
+    EpochLookupOutcome outcome{.error = partition->check_leader(lookup.current_leader_epoch)};
+    if (outcome.error == ErrorCode::none) outcome.end = partition->log().end_offset_for(lookup.leader_epoch);
+    return outcome;
+}
+
+}  // namespace gregor::replication

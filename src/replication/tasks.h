@@ -1,0 +1,121 @@
+// What can be asked of partitions, as plain values that may cross shards: requests in, outcomes out.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/error_code.h"
+#include "base/ids.h"
+#include "base/time.h"
+#include "storage/log.h"
+
+namespace gregor::replication {
+
+// Where the leader is, for the answers that tell clients (Produce v10+, Fetch v16+: KIP-951).
+struct LeaderHint {
+    BrokerId leader = k_no_broker;
+    LeaderEpoch leader_epoch = k_no_leader_epoch;
+};
+
+// ---------------------------------------------------------------- append
+
+enum class Acks : std::int8_t { all = -1, none = 0, leader = 1 };
+
+struct PartitionAppend {
+    TopicPartitionId partition;
+    Slice records;  // one record set, offsets not assigned yet; patched in place
+};
+
+struct AppendOptions {
+    Acks acks = Acks::all;
+    Instant deadline = Instant::never();  // for acks=all: REQUEST_TIMED_OUT when the high watermark is late
+    storage::AppendOrigin origin = storage::AppendOrigin::client;
+    LeaderEpoch required_epoch =
+        k_no_leader_epoch;  // -1: any; otherwise the append is refused under another one
+};
+
+struct AppendOutcome {
+    ErrorCode error = ErrorCode::none;
+    std::string message;  // for a human; empty when there is none
+    Offset base_offset = k_no_offset;
+    Offset last_offset = k_no_offset;
+    std::int64_t log_append_time_ms = -1;
+    Offset log_start_offset = k_no_offset;
+    std::vector<storage::RefusedRecord> record_errors;
+    LeaderHint leader;
+};
+
+// ---------------------------------------------------------------- fetch
+
+enum class Isolation : std::uint8_t {
+    read_uncommitted,
+    read_committed,
+    log_end
+};  // log_end: followers and debug
+
+struct PartitionFetch {
+    TopicPartitionId partition;
+    Offset fetch_offset;
+    std::int32_t max_bytes = 0;
+    LeaderEpoch current_leader_epoch = k_no_leader_epoch;  // -1: not checked
+    LeaderEpoch last_fetched_epoch = k_no_leader_epoch;    // -1: divergence not checked (KIP-595)
+};
+
+struct FetchOptions {
+    Isolation isolation = Isolation::read_uncommitted;
+    std::int32_t max_bytes =
+        0;  // over all partitions; the first batch of the first one with data always comes whole
+    std::int32_t min_bytes = 0;
+    Instant deadline;  // wait until then for min_bytes; a deadline in the past answers at once
+};
+
+// One entry of the aborted list of a read_committed answer.
+struct AbortedTransaction {
+    ProducerId producer_id;
+    Offset first_offset;
+};
+
+struct FetchOutcome {
+    ErrorCode error = ErrorCode::none;
+    BufferChain records;
+    Offset high_watermark = k_no_offset;
+    Offset last_stable_offset = k_no_offset;
+    Offset log_start_offset = k_no_offset;
+    std::optional<storage::EpochEnd> diverging_epoch;
+    std::vector<AbortedTransaction> aborted_transactions;  // read_committed only
+    LeaderHint leader;
+    Offset read_limit = k_no_offset;  // the end that this reader saw: what a waiting fetch must get beyond
+};
+
+// ---------------------------------------------------------------- look-ups
+
+struct OffsetLookup {
+    TopicPartitionId partition;
+    LeaderEpoch current_leader_epoch = k_no_leader_epoch;
+    std::int64_t timestamp = 0;  // milliseconds, or one of the special values of ListOffsets, already checked
+    Isolation isolation = Isolation::read_uncommitted;
+};
+
+struct OffsetLookupOutcome {
+    ErrorCode error = ErrorCode::none;
+    std::int64_t timestamp = -1;
+    Offset offset = k_no_offset;
+    LeaderEpoch leader_epoch = k_no_leader_epoch;
+    LeaderHint leader;
+};
+
+struct EpochLookup {
+    TopicPartitionId partition;
+    LeaderEpoch current_leader_epoch = k_no_leader_epoch;
+    LeaderEpoch leader_epoch;
+};
+
+struct EpochLookupOutcome {
+    ErrorCode error = ErrorCode::none;
+    storage::EpochEnd end;
+};
+
+}  // namespace gregor::replication

@@ -1,0 +1,140 @@
+#include "replication/topic_settings.h"
+
+#include <algorithm>
+#include <optional>
+#include <string>
+
+#include "base/assert.h"
+#include "metadata/config_table.h"
+
+namespace gregor::replication {
+namespace {
+
+using metadata::ConfigResourceType;
+
+constexpr std::int64_t k_ms_per_minute = 60'000;
+constexpr std::int64_t k_ms_per_hour = 3'600'000;
+
+// Finds what is in force for a key: topic, this broker, all brokers, the properties file, the default.
+class Settings {
+public:
+    Settings(const metadata::ClusterState& state, std::string_view topic, BrokerId broker,
+             const metadata::ConfigSource& broker_configs)
+        : state_(state),
+          topic_(topic),
+          broker_(std::to_string(broker.value())),
+          broker_configs_(broker_configs) {}
+
+    std::string text(std::string_view name) const {
+        const auto* key = metadata::find_config(metadata::ConfigScope::topic, name);
+        ASSERT(key != nullptr);
+        if (const auto* own = valid(*key, state_.config(ConfigResourceType::topic, topic_, name)))
+            return *own;
+        for (const auto& synonym : key->synonym_list()) {
+            if (const auto* value = broker_value(synonym.name)) return in_unit_of_topic(*value, synonym.unit);
+        }
+        return std::string(key->default_value.value_or(""));
+    }
+    std::int64_t number(std::string_view name) const { return metadata::to_int64(text(name)); }
+    std::int32_t number32(std::string_view name) const { return static_cast<std::int32_t>(number(name)); }
+    bool flag(std::string_view name) const { return metadata::to_bool(text(name)); }
+
+    std::int64_t broker_number(std::string_view name) const {
+        const auto* key = metadata::find_config(metadata::ConfigScope::broker, name);
+        ASSERT(key != nullptr);
+        const auto* value = broker_value(name);
+        return metadata::to_int64(value != nullptr ? std::string_view(*value)
+                                                   : key->default_value.value_or("0"));
+    }
+
+private:
+    static const std::string* valid(const metadata::ConfigKey& key, const std::string* value) {
+        return value != nullptr && metadata::check_config_value(key, *value) ? value : nullptr;
+    }
+    const std::string* broker_value(std::string_view name) const {
+        const auto* key = metadata::find_config(metadata::ConfigScope::broker, name);
+        if (key == nullptr) return nullptr;
+        if (const auto* own = valid(*key, state_.config(ConfigResourceType::broker, broker_, name)))
+            return own;
+        if (const auto* all = valid(*key, state_.config(ConfigResourceType::broker, "", name))) return all;
+        return valid(*key, broker_configs_.static_value(name));
+    }
+    static std::string in_unit_of_topic(const std::string& value, std::string_view unit) {
+        if (unit != "minutes" && unit != "hours") return value;
+        const auto count = metadata::to_int64(value);
+        if (count < 0) return value;
+        return std::to_string(count * (unit == "hours" ? k_ms_per_hour : k_ms_per_minute));
+    }
+
+    const metadata::ClusterState& state_;
+    std::string_view topic_;
+    std::string broker_;
+    const metadata::ConfigSource& broker_configs_;
+};
+
+storage::TopicCompression compression_of(std::string_view text) {
+    using enum storage::TopicCompression;
+    if (text == "uncompressed") return uncompressed;
+    if (text == "gzip") return gzip;
+    if (text == "snappy") return snappy;
+    if (text == "lz4") return lz4;
+    if (text == "zstd") return zstd;
+    return producer;
+}
+
+void set_cleanup(const Settings& settings, storage::LogConfig& log) {
+    const auto text = settings.text("cleanup.policy");
+    const auto policies = metadata::to_list(text);
+    log.cleanup_delete = std::ranges::find(policies, "delete") != policies.end();
+    log.cleanup_compact = std::ranges::find(policies, "compact") != policies.end();
+    log.min_cleanable_dirty_ratio = metadata::to_float64(settings.text("min.cleanable.dirty.ratio"));
+    log.min_compaction_lag_ms = settings.number("min.compaction.lag.ms");
+    log.max_compaction_lag_ms = settings.number("max.compaction.lag.ms");
+    log.delete_retention_ms = settings.number("delete.retention.ms");
+    log.file_delete_delay_ms = settings.number("file.delete.delay.ms");
+}
+
+void set_segments(const Settings& settings, storage::LogConfig& log) {
+    log.segment_bytes = settings.number32("segment.bytes");
+    log.segment_ms = settings.number("segment.ms");
+    log.segment_jitter_ms = settings.number("segment.jitter.ms");
+    log.segment_index_bytes = settings.number32("segment.index.bytes");
+    log.index_interval_bytes = settings.number32("index.interval.bytes");
+    log.preallocate = settings.flag("preallocate");
+    log.flush_messages = settings.number("flush.messages");
+    log.flush_ms = settings.number("flush.ms");
+    log.retention_ms = settings.number("retention.ms");
+    log.retention_bytes = settings.number("retention.bytes");
+    log.local_retention_ms = settings.number("local.retention.ms");
+    log.local_retention_bytes = settings.number("local.retention.bytes");
+}
+
+void set_messages(const Settings& settings, storage::LogConfig& log) {
+    log.max_message_bytes = settings.number32("max.message.bytes");
+    log.message_timestamp_type = settings.text("message.timestamp.type") == "LogAppendTime"
+                                     ? storage::TimestampType::log_append_time
+                                     : storage::TimestampType::create_time;
+    log.message_timestamp_before_max_ms = settings.number("message.timestamp.before.max.ms");
+    log.message_timestamp_after_max_ms = settings.number("message.timestamp.after.max.ms");
+    log.compression_type = compression_of(settings.text("compression.type"));
+    log.compression_gzip_level = settings.number32("compression.gzip.level");
+    log.compression_lz4_level = settings.number32("compression.lz4.level");
+    log.compression_zstd_level = settings.number32("compression.zstd.level");
+    log.producer_id_expiration_ms = settings.broker_number("producer.id.expiration.ms");
+}
+
+}  // namespace
+
+TopicSettings topic_settings(const metadata::ClusterState& state, std::string_view topic, BrokerId broker,
+                             const metadata::ConfigSource& broker_configs, storage::Durability durability) {
+    const Settings settings(state, topic, broker, broker_configs);
+    TopicSettings result;
+    set_segments(settings, result.log);
+    set_cleanup(settings, result.log);
+    set_messages(settings, result.log);
+    result.log.durability = durability;
+    result.min_insync_replicas = settings.number32("min.insync.replicas");
+    return result;
+}
+
+}  // namespace gregor::replication
