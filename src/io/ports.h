@@ -99,7 +99,7 @@ struct DirectoryEntry {
     std::int64_t modified_ms = 0;
 };
 
-// Held exclusively until the last reference goes (flock).
+// Held exclusively until the last reference goes, also against Kafka, which locks with fcntl.
 class FileLock : public RefCounted {};
 
 // Blocking file system calls, for worker threads (inside DiskJob::run) and for a node that does not serve
@@ -170,6 +170,7 @@ public:
         BufferChain chain) = 0;  // queues; everything queued in a turn leaves in one gathered write
     virtual void pause_reading() = 0;
     virtual void resume_reading() = 0;  // streams start paused
+    // Reads no more, takes no more, and closes when all is with the kernel: then on_closed tells.
     virtual void close_after_sending() = 0;
     virtual void close() = 0;  // at once; no further callback
     virtual Endpoint peer() const = 0;

@@ -1,0 +1,57 @@
+// The kernel's file system behind the FileSystem port.
+#pragma once
+
+#include <string>
+
+#include "io/asio/unique_fd.h"
+#include "io/ports.h"
+
+namespace gregor::io {
+
+// An open file of the kernel. All calls are safe on any thread; what overlapping writes give is the caller's
+// affair.
+class KernelFile final : public File {
+public:
+    KernelFile(UniqueFd fd, std::string path) : fd_(std::move(fd)), path_(std::move(path)) {}
+
+    Result<std::size_t> read_at(std::int64_t position, MutableBytes out) override;
+    Status write_at(std::int64_t position, std::span<const Bytes> parts) override;
+    Status sync_data() override;
+    Status truncate(std::int64_t size) override;
+    Result<std::int64_t> size() const override;
+
+    int fd() const { return fd_.get(); }
+
+private:
+    UniqueFd fd_;
+    std::string path_;
+};
+
+// Runs sync_data on many files at once; the disk's worker pool implements it.
+class ParallelSync {
+public:
+    virtual ~ParallelSync() = default;
+    virtual Status sync_all(std::span<File* const> files) = 0;
+};
+
+// Stateless but for the reference: safe on any thread.
+class KernelFiles final : public FileSystem {
+public:
+    explicit KernelFiles(ParallelSync& parallel) : parallel_(parallel) {}
+
+    Result<Ref<File>> open(const std::string& path, OpenMode mode) override;
+    Result<std::vector<DirectoryEntry>> list(const std::string& directory) override;
+    Result<DirectoryEntry> stat(const std::string& path) override;
+    Status rename(const std::string& from, const std::string& to) override;
+    Status remove(const std::string& path) override;
+    Status make_directories(const std::string& path) override;
+    Status sync_directory(const std::string& path) override;
+    Result<Ref<FileLock>> lock(const std::string& path) override;
+    Result<std::int64_t> free_bytes(const std::string& path) override;
+    Status sync_all(std::span<File* const> files) override { return parallel_.sync_all(files); }
+
+private:
+    ParallelSync& parallel_;
+};
+
+}  // namespace gregor::io

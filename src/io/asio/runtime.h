@@ -1,0 +1,46 @@
+// The kernel behind the ports: loops, threads and workers of one process. cli/main and bench make one.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "io/ports.h"
+
+namespace gregor::io {
+
+struct RuntimeOptions {
+    std::uint32_t shards = 1;
+    std::size_t disk_workers_max = 4;
+};
+
+// The CPUs that this process may use: the usual number of shards.
+std::uint32_t usable_cpus();
+
+// Use: construct; build the node on ports(), whose executors may be posted to already; run(); destroy the
+// node; destroy the runtime. Ignores SIGPIPE for the whole process.
+class AsioRuntime {
+public:
+    explicit AsioRuntime(RuntimeOptions options = {});
+    ~AsioRuntime();
+    AsioRuntime(const AsioRuntime&) = delete;
+    AsioRuntime& operator=(const AsioRuntime&) = delete;
+
+    std::uint32_t shard_count() const;
+    ShardPorts& ports(ShardId shard);
+    FileSystem& files();  // any thread; blocking
+
+    // Calls `hook` on shard 0 at every SIGINT and SIGTERM. Before run().
+    void on_stop_signal(std::move_only_function<void(int signal)> hook);
+
+    // Serves until stop(): shard 0 on this thread, the others on their own. When it returns nothing runs any
+    // more, and what still waited (tasks, timers, disk jobs) has been dropped, uncalled.
+    void run();
+    void stop();  // any thread
+
+private:
+    class Impl;
+    const std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace gregor::io
