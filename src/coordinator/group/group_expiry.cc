@@ -1,0 +1,116 @@
+// Offsets that nobody needs any more: by retention, with the group, with their topic.
+#include <algorithm>
+#include <utility>
+
+#include "base/format.h"
+#include "base/log.h"
+#include "coordinator/group/group_machine.h"
+#include "gen/misc/consumer_protocol_subscription.h"
+#include "protocol/reader.h"
+
+namespace gregor::coordinator {
+namespace {
+
+constexpr std::size_t k_tombstones_per_batch = 1'000;
+constexpr std::string_view k_consumer_protocol_type = "consumer";
+
+// ConsumerProtocol: int16 version, then the subscription of that version or of the newest we know.
+bool read_subscription(Bytes metadata, std::set<std::string>& topics) {
+    using Subscription = msg::ConsumerProtocolSubscription;
+    protocol::Reader reader(metadata);
+    const auto version = std::min(reader.i16(), Subscription::k_max_version);
+    if (reader.failed() || version < Subscription::k_min_version) return false;
+    Subscription subscription;
+    subscription.decode(reader, version);
+    if (reader.failed()) return false;
+    for (const auto& topic : subscription.topics) topics.emplace(topic);
+    return true;
+}
+
+}  // namespace
+
+std::optional<std::set<std::string>> ClassicGroup::subscribed_topics() const {
+    if (protocol_type_ != k_consumer_protocol_type || !protocol_) return std::nullopt;
+    std::set<std::string> topics;
+    for (const auto& [id, member] : members_)
+        if (!read_subscription(member.metadata(*protocol_), topics)) return std::nullopt;
+    return topics;
+}
+
+// One alarm for the whole partition, and none while it has no groups.
+void GroupMachine::watch_retention(Turn& turn) {
+    if (watches_retention_) return;
+    watches_retention_ = true;
+    turn.set_alarm(turn.now() + Duration::millis(config_.retention_check_interval_ms), {});
+}
+
+void GroupMachine::expire_offsets(Turn& turn) {
+    std::vector<std::string> ids;
+    for (const auto& [id, group] : groups_) ids.push_back(id);
+    for (const auto& id : ids) expire_offsets_of(groups_.at(id), turn);
+    watches_retention_ = false;
+    if (!groups_.empty()) watch_retention(turn);
+}
+
+void GroupMachine::expire_offsets_of(ClassicGroup& group, Turn& turn) {
+    const auto id = group.id();
+    const bool holds_offsets_only = group.protocol_type().empty();
+    const auto subscribed =
+        group.state() == ClassicGroupState::stable ? group.subscribed_topics() : std::nullopt;
+    const bool may_expire = group.is_empty() || holds_offsets_only || subscribed.has_value();
+    if (!may_expire) return;
+
+    std::vector<CoordinatorRecord> records;
+    bool keeps_any = offsets_.has_pending(id);
+    if (const auto* offsets = offsets_.find(id); offsets != nullptr)
+        for (const auto& [key, offset] : *offsets) {
+            const bool is_needed =
+                offsets_.has_pending(id, key) || (subscribed && subscribed->contains(key.topic));
+            if (is_needed || !is_expired(group, offset, turn.wall_clock_ms()))
+                keeps_any = true;
+            else
+                records.push_back(offset_tombstone(id, key));
+        }
+    if (!keeps_any && group.is_empty()) records.push_back(group_tombstone(id));
+    if (records.empty()) return;
+    LOG_INFO("group_offsets_expired", id, records.size());
+    if (const auto appended = append_tombstones(std::move(records), turn); !appended)
+        LOG_WARN("group_expiry_failed", id, appended.error().detail);
+}
+
+// Counted from when the group became empty, or from the commit; an expiry of the commit's own goes first.
+bool GroupMachine::is_expired(const ClassicGroup& group, const CommittedOffset& offset,
+                              std::int64_t now_ms) const {
+    if (offset.expire_timestamp_ms) return now_ms >= *offset.expire_timestamp_ms;
+    const bool counts_from_state =
+        group.is_empty() && !group.protocol_type().empty() && group.current_state_timestamp_ms() != -1;
+    const auto base_ms = counts_from_state ? group.current_state_timestamp_ms() : offset.commit_timestamp_ms;
+    return now_ms - base_ms >= config_.offsets_retention_ms;
+}
+
+void GroupMachine::forget_topic(const std::string& name, Uuid topic_id, Turn& turn) {
+    for (const auto& id : offsets_.group_ids()) {
+        if (is_other(id)) continue;
+        std::vector<CoordinatorRecord> records;
+        const auto* offsets = offsets_.find(id);
+        for (auto at = offsets->lower_bound({.topic = name, .partition = INT32_MIN});
+             at != offsets->end() && at->first.topic == name; ++at)
+            if (at->second.topic_id.is_zero() || at->second.topic_id == topic_id)
+                records.push_back(offset_tombstone(id, at->first));
+        if (const auto appended = append_tombstones(std::move(records), turn); !appended)
+            LOG_WARN("group_topic_offsets_kept", id, name, appended.error().detail);
+    }
+}
+
+Status GroupMachine::append_tombstones(std::vector<CoordinatorRecord> records, Turn& turn) {
+    for (std::size_t from = 0; from < records.size(); from += k_tombstones_per_batch) {
+        const auto until = std::min(from + k_tombstones_per_batch, records.size());
+        const auto at = [&](std::size_t i) {
+            return std::make_move_iterator(records.begin() + static_cast<std::ptrdiff_t>(i));
+        };
+        TRY_STATUS(turn.append(std::vector<CoordinatorRecord>(at(from), at(until))));
+    }
+    return {};
+}
+
+}  // namespace gregor::coordinator
