@@ -45,3 +45,13 @@ target_precompile_headers(gregor_schema_arbitrary PRIVATE ${CMAKE_SOURCE_DIR}/cm
 target_link_libraries(gregor_schema_arbitrary PUBLIC gregor_schema)
 
 add_test(NAME schemac COMMAND ${Python3_EXECUTABLE} -B -m unittest discover -s ${CMAKE_SOURCE_DIR}/tools/schemac -p "*_test.py")
+
+# The codec against Kafka's own bytes, and its properties on random messages.
+file(GLOB golden_tests CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/golden/*.cc)
+find_package(Boost 1.81 REQUIRED COMPONENTS json)
+add_executable(golden_test ${golden_tests})
+target_compile_definitions(golden_test PRIVATE GREGOR_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
+target_include_directories(golden_test PRIVATE ${CMAKE_SOURCE_DIR}/tests/golden)
+target_link_libraries(golden_test PRIVATE gregor_schema_arbitrary gregor_protocol Boost::json ZLIB::ZLIB GTest::gtest_main)
+target_precompile_headers(golden_test PRIVATE ${CMAKE_SOURCE_DIR}/cmake/test_pch.h)
+add_test(NAME golden COMMAND golden_test --gtest_brief=1)
