@@ -72,7 +72,7 @@ Records Reader::records(bool compact) { return nullable_records(compact, false).
 
 std::optional<Records> Reader::nullable_records(bool compact, bool nullable) {
     const auto found = nullable_bytes(compact, nullable);
-    if (!found) return std::nullopt;
+    if (!found || failed()) return std::nullopt;
     if (frame_.data() == nullptr) return Records(Slice::copy_of(*found));
     return Records(frame_.subslice(static_cast<std::size_t>(found->data() - frame_.data()), found->size()));
 }

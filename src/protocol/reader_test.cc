@@ -139,6 +139,12 @@ TEST(Reader, RecordsAreSlicesOfTheFrame) {
     EXPECT_TRUE(copied == records);
 }
 
+TEST(Reader, RecordsBeyondTheFrameFail) {
+    Reader r(Slice::copy_of(raw({0, 0, 0, 4, 7, 8, 9})));
+    EXPECT_TRUE(r.records(false).empty());
+    EXPECT_TRUE(r.failed());
+}
+
 TEST(Reader, TagsMustAscendAndHoldTheirSize) {
     UnknownTags tags;
     const auto good = raw({2, 5, 1, 0xaa, 200, 1, 0});
