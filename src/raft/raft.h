@@ -12,7 +12,7 @@
 
 #include "base/bytes.h"
 #include "base/ids.h"
-#include "base/time.h"
+#include "base/result.h"
 #include "raft/quorum_state.h"
 #include "raft/snapshot.h"
 
@@ -26,7 +26,7 @@ struct Started {};
 struct QuorumStateWritten {};  // the last WriteQuorumState is durable
 struct Flushed {
     Offset end_offset;
-};                     // everything before it is durable
+};  // everything before it is durable
 struct DiskFailed {};  // an append or the state file could not be written
 struct StopRequested {};
 using Event = std::variant<Started, QuorumStateWritten, Flushed, DiskFailed, StopRequested>;
@@ -69,6 +69,9 @@ struct RaftStart {
     bool voters_are_in_log = false;  // else only the bootstrap checkpoint or the properties told them
 };
 
+// Whether this node may lead alone: it is the only voter, in the directory that the log knows.
+Status check_single_voter(const RaftConfig& config, const RaftStart& start);
+
 class Raft {
 public:
     Raft(RaftConfig config, RaftStart start);
@@ -77,7 +80,7 @@ public:
 
     // Data records (values) as one batch of the current epoch. Only while leader. Returns the offset behind
     // them; they are committed when Committed has passed it.
-    Offset append(const std::vector<Bytes>& records, std::int64_t now_ms, Effects& out);
+    Offset append(const std::vector<Bytes>& values, std::int64_t now_ms, Effects& out);
 
     Role role() const { return role_; }
     LeaderEpoch epoch() const { return state_.leader_epoch; }
@@ -87,12 +90,11 @@ public:
     void check_invariants() const;
 
 private:
-    void start(std::int64_t now_ms, Effects& out);
+    void start(Effects& out);
     void on_quorum_state_written(std::int64_t now_ms, Effects& out);
-    void become_leader(std::int64_t now_ms, Effects& out);
-    void on_flushed(Offset end_offset, Effects& out);
-    void resign(Effects& out);
     void append_epoch_batch(std::int64_t now_ms, Effects& out);
+    void on_flushed(Offset flushed, Effects& out);
+    void resign(Effects& out);
 
     const RaftConfig config_;
     Role role_ = Role::unattached;
