@@ -9,11 +9,8 @@
 #include "records/opened_batch.h"
 #include "records/validate.h"
 
+namespace gregor::records {
 namespace {
-
-using namespace gregor::records;
-using gregor::Bytes;
-using gregor::Slice;
 
 constexpr std::size_t k_choice_bytes = 2;
 constexpr std::size_t k_inflated_bytes_max = 1U << 20U;
@@ -52,32 +49,33 @@ void append(const Slice& slice, const BatchView& batch, unsigned choice, Decompr
     if (!validated) return;
     if (!validated->rewrite) {
         const auto size = batch.size();
-        stamp_batch(MutableBatch(slice.patchable().first(size)), *validated, gregor::Offset{10},
-                    gregor::LeaderEpoch{1});
+        stamp_batch(MutableBatch(slice.patchable().first(size)), *validated, Offset{10}, LeaderEpoch{1});
         require(batch.verify().has_value());
         return;
     }
-    const auto rewritten =
-        rewrite_batch(batch, *validated, rules, gregor::Offset{10}, gregor::LeaderEpoch{1}, decompressor);
+    const auto rewritten = rewrite_batch(batch, *validated, rules, Offset{10}, LeaderEpoch{1}, decompressor);
     if (rewritten) require(BatchView(rewritten->bytes()).records_count() == validated->records_count);
 }
 
 }  // namespace
+}  // namespace gregor::records
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-    if (size < k_choice_bytes) return 0;
-    const Bytes input(reinterpret_cast<const std::byte*>(data) + k_choice_bytes, size - k_choice_bytes);
-    const auto slice = Slice::copy_of(input);
+    if (size < gregor::records::k_choice_bytes) return 0;
+    const gregor::Bytes input(reinterpret_cast<const std::byte*>(data) + gregor::records::k_choice_bytes,
+                              size - gregor::records::k_choice_bytes);
+    const auto slice = gregor::Slice::copy_of(input);
     const bool repair = (data[1] & 1U) != 0;
-    Decompressor decompressor;
-    BatchCursor cursor(slice.bytes());
+    gregor::records::Decompressor decompressor;
+    gregor::records::BatchCursor cursor(slice.bytes());
     for (auto batch = cursor.next_v2(); batch && *batch; batch = cursor.next_v2()) {
         if (repair) {
             const auto at = cursor.position() - (*batch)->size();
-            MutableBatch(slice.patchable().subspan(at, (*batch)->size())).update_crc();
+            gregor::records::MutableBatch(slice.patchable().subspan(at, (*batch)->size())).update_crc();
         }
-        walk(**batch, decompressor);
+        gregor::records::walk(**batch, decompressor);
     }
-    if (const auto only = only_batch(slice.bytes())) append(slice, *only, data[0], decompressor);
+    if (const auto only = gregor::records::only_batch(slice.bytes()))
+        gregor::records::append(slice, *only, data[0], decompressor);
     return 0;
 }
