@@ -21,7 +21,6 @@ class Authorizer;
 
 namespace gregor::server {
 
-class FetchSessions;
 struct ServerConfig;
 
 // A handler includes the headers of the services it uses. Each of them is called on this shard and answers on
@@ -36,7 +35,6 @@ struct ShardServices {
     replication::Replicas& replicas;           // append, fetch, list offsets, wherever the partition lives
     coordinator::GroupCoordinator& groups;     // groups and offsets, wherever their shard lives
     const security::Authorizer& authorizer;
-    FetchSessions& fetch_sessions;  // of this shard's connections
 };
 
 }  // namespace gregor::server
