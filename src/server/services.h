@@ -14,6 +14,7 @@ class Replicas;
 }
 namespace gregor::coordinator {
 class GroupCoordinator;
+class ProducerIds;
 }
 namespace gregor::security {
 class Authorizer;
@@ -34,6 +35,7 @@ struct ShardServices {
     metadata::AutoTopicCreation& auto_topics;  // topics made because somebody asked for them
     replication::Replicas& replicas;           // append, fetch, list offsets, wherever the partition lives
     coordinator::GroupCoordinator& groups;     // groups and offsets, wherever their shard lives
+    coordinator::ProducerIds& producer_ids;    // for idempotent producers
     const security::Authorizer& authorizer;
 };
 
