@@ -22,6 +22,7 @@ class Authorizer;
 
 namespace gregor::server {
 
+class FetchSessions;
 struct ServerConfig;
 
 // A handler includes the headers of the services it uses. Each of them is called on this shard and answers on
@@ -37,6 +38,7 @@ struct ShardServices {
     coordinator::GroupCoordinator& groups;     // groups and offsets, wherever their shard lives
     coordinator::ProducerIds& producer_ids;    // for idempotent producers
     const security::Authorizer& authorizer;
+    FetchSessions& fetch_sessions;  // of this shard's connections
 };
 
 }  // namespace gregor::server
