@@ -17,7 +17,7 @@
 #include "base/ids.h"
 #include "base/result.h"
 #include "io/ports.h"
-#include "storage/log.h"
+#include "storage/epoch_cache.h"
 #include "storage/names.h"
 
 namespace gregor::storage {

@@ -45,13 +45,16 @@ struct DataWrite {
     bool sync = true;  // count as done only after fdatasync
 };
 
+class WriteClient;
+
 // Other work on files that must keep its place among the writes: roll, truncate, checkpoint, rename. Does its
 // own syncing; runs on a worker.
 class FileTask {
 public:
     virtual ~FileTask() = default;
     virtual Status run(io::FileSystem& files) = 0;
-    virtual void complete(const Status&) {}  // on the shard
+    // On the shard; `client` is who queued it, null when it has gone.
+    virtual void complete(WriteClient* client, const Status& outcome) = 0;
 };
 
 // A log as the writer knows it. `ticket` is what queue() returned.
@@ -109,7 +112,7 @@ private:
     };
     struct Slot {
         WriteClient* client = nullptr;
-        std::uint32_t generation = 0;
+        std::uint32_t generation = 1;
     };
 
     std::uint64_t push(WriteClientId id, Work work);

@@ -5,10 +5,20 @@
 #include <vector>
 
 #include "base/ids.h"
-#include "base/result.h"
-#include "storage/log.h"
 
 namespace gregor::storage {
+
+struct EpochEnd {
+    LeaderEpoch epoch = k_no_leader_epoch;
+    Offset end_offset = k_no_offset;
+    friend bool operator==(const EpochEnd&, const EpochEnd&) = default;
+};
+
+struct EpochStart {
+    LeaderEpoch epoch;
+    Offset start;
+    friend bool operator==(const EpochStart&, const EpochStart&) = default;
+};
 
 class EpochCache {
 public:

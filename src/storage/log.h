@@ -9,7 +9,8 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
+#include <deque>
+#include <expected>
 #include <optional>
 #include <string>
 #include <vector>
@@ -19,21 +20,24 @@
 #include "base/ids.h"
 #include "base/result.h"
 #include "io/ports.h"
+#include "records/validate.h"
+#include "storage/dir_writer.h"
+#include "storage/epoch_cache.h"
+#include "storage/index_tail.h"
 #include "storage/log_config.h"
+#include "storage/names.h"
+#include "storage/producer_state.h"
+#include "storage/segment.h"
+#include "storage/tail_cache.h"
 
 namespace gregor::storage {
 
-class DirWriter;
-class TailCache;
 struct LoadedLog;
-
-// Who appends decides which rules hold (Kafka's AppendOrigin).
-enum class AppendOrigin : std::uint8_t { client, coordinator, raft_leader, replication };
 
 struct AppendRequest {
     Slice records;  // whole batches, one behind the other; patched in place, so the caller shares it with
                     // nobody
-    AppendOrigin origin = AppendOrigin::client;
+    records::AppendOrigin origin = records::AppendOrigin::client;
     LeaderEpoch leader_epoch;  // stamped into every batch; unused for replication, whose batches carry theirs
     std::int64_t now_ms = 0;   // wall clock
 };
@@ -48,16 +52,8 @@ struct AppendInfo {
         false;  // already in the log: nothing was appended; wait for last_offset as for an append
 };
 
-struct RefusedRecord {
-    std::int32_t batch_index = 0;
-    std::string message;
-};
-
-struct AppendRefused {
-    ErrorCode code = ErrorCode::unknown_server_error;
-    std::string detail;
-    std::vector<RefusedRecord> records;
-};
+// With INVALID_RECORD and INVALID_TIMESTAMP the records are listed that caused it.
+using AppendRefused = records::ValidationError;
 
 struct ReadRequest {
     Offset from;
@@ -84,17 +80,6 @@ struct TimestampOffset {
     LeaderEpoch leader_epoch = k_no_leader_epoch;
 };
 
-struct EpochEnd {
-    LeaderEpoch epoch = k_no_leader_epoch;
-    Offset end_offset = k_no_offset;
-};
-
-struct EpochStart {
-    LeaderEpoch epoch;
-    Offset start;
-    friend bool operator==(const EpochStart&, const EpochStart&) = default;
-};
-
 // What DescribeProducers lists.
 struct ActiveProducer {
     ProducerId producer_id;
@@ -116,32 +101,37 @@ public:
 };
 
 struct LogPorts {
-    DirWriter& writer;
+    Ref<DirWriter> writer;
     TailCache& tail;
     io::Disk& disk;
+    records::Decompressor& decompressor;  // the shard's
 };
 
-class Log {
+class Log final : private WriteClient {
 public:
     Log(LoadedLog loaded, LogConfig config, LogPorts ports, LogObserver& observer);
-    ~Log();
+    ~Log() override;
     Log(const Log&) = delete;
     Log& operator=(const Log&) = delete;
 
     std::expected<AppendInfo, AppendRefused> append(AppendRequest request);
 
-    Offset log_start_offset() const;        // first offset a reader may ask for
-    Offset local_log_start_offset() const;  // first offset in local files (tiered storage makes them differ)
-    Offset log_end_offset() const;          // next to assign
-    Offset written_end() const;
-    Offset durable_end() const;
-    Offset recovery_point() const;  // for the checkpoint: everything below is fsynced, indexes included
+    Offset log_start_offset() const { return log_start_; }  // first offset a reader may ask for
+    Offset local_log_start_offset() const {
+        return log_start_;
+    }  // first offset in local files (tiered storage makes them differ)
+    Offset log_end_offset() const { return log_end_; }  // next to assign
+    Offset written_end() const { return written_end_; }
+    Offset durable_end() const { return durable_end_; }
+    Offset recovery_point() const {
+        return recovery_point_;
+    }  // for the checkpoint: everything below is fsynced, indexes included
     // First offset of the earliest open transaction; nullopt when none is open.
-    std::optional<Offset> first_unstable_offset() const;
+    std::optional<Offset> first_unstable_offset() const { return producers_.first_open_transaction(); }
     std::int64_t size_bytes() const;
-    Uuid topic_id() const;
-    const std::string& directory() const;
-    const LogConfig& config() const;
+    Uuid topic_id() const { return topic_id_; }
+    const std::string& directory() const { return directory_; }
+    const LogConfig& config() const { return config_; }
     void update_config(const LogConfig& config);
     std::vector<ActiveProducer> active_producers() const;
 
@@ -154,29 +144,103 @@ public:
 
     // Called when this node becomes leader, before any append of that epoch.
     void assign_leader_epoch(LeaderEpoch epoch);
-    LeaderEpoch latest_epoch() const;  // -1 when the log knows none
-    LeaderEpoch epoch_of(Offset offset) const;
-    EpochEnd end_offset_for(LeaderEpoch epoch) const;  // KIP-101/320; -1/-1 when undefined
-    const std::vector<EpochStart>& epochs() const;
+    LeaderEpoch latest_epoch() const { return epochs_.latest(); }  // -1 when the log knows none
+    LeaderEpoch epoch_of(Offset offset) const { return epochs_.epoch_of(offset); }
+    EpochEnd end_offset_for(LeaderEpoch epoch) const {
+        return epochs_.end_offset_for(epoch, log_end_);
+    }  // KIP-101/320; -1/-1 when undefined
+    const std::vector<EpochStart>& epochs() const { return epochs_.entries(); }
 
     // DeleteRecords and followers: readers see nothing below `offset`; files follow with retention.
     void raise_log_start_offset(Offset offset);
-    // Followers and raft. Both are queued; the offsets above tell the new truth at once.
-    void truncate_to(Offset offset);
-    void truncate_fully_and_start_at(Offset offset);
+    // Followers and raft. The offsets above tell the new truth at once; until `done`, nothing may be
+    // appended.
+    void truncate_to(Offset offset, Completion<Status> done);
+    void truncate_fully_and_start_at(Offset offset, Completion<Status> done);
 
-    void roll();                          // closes the active segment; the next append opens another
+    void roll(std::int64_t now_ms);       // closes the active segment and opens another, unless it is empty
     void flush(Completion<Status> done);  // everything appended so far, and its indexes
-    void close(Completion<Status> done);  // flush and snapshot, so that Kafka may call the directory clean
-    // Renames the directory to "<name>.<unique_hex>-delete" and then removes it. The log takes no more calls.
+    // Flush and snapshot, so that Kafka may call the directory clean. The log takes no more calls.
+    void close(Completion<Status> done);
+    // Renames the directory to "<name>.<unique_hex>-delete", durably, then removes it in the background. The
+    // log takes no more calls.
     void remove(const std::string& unique_hex, Completion<Status> done);
     void expire_producers(std::int64_t now_ms);
 
     void check_invariants() const;
 
 private:
-    class Impl;
-    std::unique_ptr<Impl> impl_;
+    class IndexTask;
+    class RollTask;
+    class FlushTask;
+    class EpochTask;
+    class TruncateTask;
+    class RemoveTask;
+
+    // What a write in flight means once it is done.
+    struct Pending {
+        std::uint64_t ticket = 0;
+        Offset end;
+        Offset segment_base;
+        std::int64_t segment_size = 0;
+    };
+    struct Prepared {
+        Slice bytes;
+        records::ValidatedBatch validated;
+    };
+    using Appended = std::expected<AppendInfo, AppendRefused>;
+
+    void on_done(std::uint64_t ticket) override;
+    void on_failed(const Error& why) override;
+
+    Appended append_as_leader(AppendRequest& request);
+    Appended append_as_follower(AppendRequest& request);
+    std::expected<Prepared, AppendRefused> prepare(const AppendRequest& request, Slice bytes);
+    Status check_producer(const records::BatchView& batch, records::AppendOrigin origin) const;
+    std::optional<AppendInfo> find_duplicate(const AppendRequest& request) const;
+    Result<std::vector<Slice>> stamp(const AppendRequest& request, std::vector<Prepared> prepared) const;
+    records::ValidationRules rules(const AppendRequest& request) const;
+    AppendInfo add_batches(const std::vector<Slice>& batches, std::int64_t now_ms);
+    void add_batch(const Slice& bytes);
+    void note_producer(const records::BatchView& batch);
+
+    bool must_roll(std::int64_t set_bytes, std::int64_t set_max_timestamp, Offset set_last,
+                   std::int64_t now_ms) const;
+    std::int64_t roll_jitter_ms() const;
+    void roll_to(Offset base, std::int64_t now_ms);
+    void adopt(LoadedLog loaded);
+    void start_truncation(Offset end, bool fully, Completion<Status> done);
+    void queue_epochs();
+    void flush_index_tail();
+    void on_index_written(Offset base, const Ref<SegmentFiles>& files, const IndexWrite& write);
+    Segment* find_segment(Offset base);
+    const Segment& floor_segment(Offset offset) const;
+    std::vector<Segment> segments_from(Offset offset) const;
+
+    std::string directory_;
+    Uuid topic_id_;
+    LogConfig config_;
+    LogPorts ports_;
+    LogObserver* observer_;
+    WriteClientId client_;
+
+    std::vector<Segment> segments_;
+    ActiveSegment active_;
+    IndexTail index_tail_;
+    Ref<SegmentFiles> files_;  // of the active segment
+    EpochCache epochs_;
+    ProducerState producers_;
+    TailCache::Tail tail_;
+
+    Offset log_start_;
+    Offset log_end_;
+    Offset written_end_;
+    Offset durable_end_;
+    Offset recovery_point_;
+    std::deque<Pending> pending_;
+    std::optional<Error> failed_;
+    bool truncating_ = false;
+    bool closed_ = false;
 };
 
 }  // namespace gregor::storage

@@ -51,8 +51,8 @@ public:
     // not.
     static Result<LogDirs> open(io::FileSystem& files, const LogDirsConfig& config);
 
-    bool is_formatted() const;  // every usable directory has meta.properties
-    bool is_blank() const;      // none has, and none holds anything a node wrote
+    bool is_formatted() const;                   // every usable directory has meta.properties
+    bool is_blank(io::FileSystem& files) const;  // none has, and none holds anything else
     std::optional<std::string> cluster_id() const;
     // Writes meta.properties where it is missing or lacks a directory id.
     Status format(io::FileSystem& files, const std::string& cluster_id, io::Random& random);
@@ -65,10 +65,15 @@ public:
     void unlock(io::FileSystem& files);
 
     const std::vector<LogDir>& directories() const { return directories_; }
+    // The first so many are log.dirs; a metadata.log.dir of its own follows them.
+    std::size_t log_directories() const { return log_directories_; }
     std::size_t metadata_directory() const { return metadata_directory_; }
 
 private:
+    Status check_duplicates() const;
+
     std::vector<LogDir> directories_;
+    std::size_t log_directories_ = 0;
     std::size_t metadata_directory_ = 0;
     BrokerId node_id_;
 };

@@ -17,7 +17,7 @@
 namespace gregor::storage {
 
 inline constexpr std::size_t k_duplicate_window = 5;
-inline constexpr std::size_t k_producers_max = 1'000'000;  // per log; the least recently active go first
+inline constexpr std::size_t k_producers_max = 200'000;  // per log; the least recently active go first
 
 // One batch, as its header tells it.
 struct ProducerBatch {
@@ -67,12 +67,15 @@ public:
     // Whether a client may append it next: invalid_producer_epoch, out_of_order_sequence_number,
     // invalid_txn_state.
     Status check(const ProducerBatch& batch) const;
+    Status check_epoch(ProducerId id, std::int16_t epoch) const;
     Status check_marker(const ProducerMarker& marker) const;
 
     void apply(const ProducerBatch& batch);
     void apply(const ProducerMarker& marker);
     void expire(std::int64_t now_ms, std::int64_t expiration_ms);
     void clear();
+    // A snapshot keeps one batch of each producer; `recent`, read from the log's tail, may know more of them.
+    void adopt_windows(const ProducerState& recent);
 
     std::optional<Offset> first_open_transaction() const;
     const std::map<ProducerId, ProducerEntry>& entries() const { return entries_; }
@@ -82,13 +85,12 @@ public:
     static Result<ProducerState> decode_snapshot(Bytes bytes);
 
 private:
-    ProducerEntry& touch(ProducerId id, std::int64_t timestamp);
+    ProducerEntry& entry_for(ProducerId id, std::int16_t epoch);
+    void close_transaction(ProducerId id, ProducerEntry& entry);
     void drop_oldest();
 
     std::map<ProducerId, ProducerEntry> entries_;
     std::set<std::pair<Offset, ProducerId>> open_transactions_;
 };
-
-std::int32_t add_to_sequence(std::int32_t sequence, std::int32_t count);  // wraps from 2^31-1 to 0
 
 }  // namespace gregor::storage

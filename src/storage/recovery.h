@@ -26,7 +26,9 @@ struct LoadRequest {
     Offset recovery_point;         // checkpoint; 0 when it has none
     Offset log_start_offset;       // checkpoint; 0 when it has none
     std::optional<Uuid> topic_id;  // what the metadata says; another one on disk is inconsistent_topic_id
-    std::int64_t now_ms = 0;       // wall clock, for expiry of producers
+    std::optional<Offset> truncate_to;  // after the load, drop what ends at or after it; synced
+    bool truncate_fully = false;        // drop everything; the log starts at truncate_to
+    std::int64_t now_ms = 0;            // wall clock, for expiry of producers
     LogConfig config;
 };
 
@@ -41,6 +43,7 @@ struct RecoveryReport {
 
 struct LoadedLog {
     std::string directory;
+    ActiveSegment active;
     Uuid topic_id;                  // zero when the directory has no partition.metadata
     std::vector<Segment> segments;  // ascending base offsets; never empty, the last one is active
     EpochCache epochs;
@@ -50,6 +53,9 @@ struct LoadedLog {
     Offset recovery_point;
     RecoveryReport report;
 };
+
+// Removes a "-delete" directory with what is in it; Log::remove() does so itself, a start finds leftovers.
+Status remove_directory(io::FileSystem& files, const std::string& directory);
 
 Result<LoadedLog> load_log(io::FileSystem& files, const LoadRequest& request);
 

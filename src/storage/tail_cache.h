@@ -34,6 +34,7 @@ public:
         void append(TailBatch batch);
         void set_written_end(Offset end);  // batches below may be evicted
         void truncate_to(Offset end);      // drops batches that end at or after `end`
+        void reset(Offset end);            // drops everything; the log ends at `end`, all of it written
         bool holds(Offset offset) const;   // whether a read from `offset` finds its first batch here
         // Batches from the one that holds `from`, all below `upper_bound`.
         struct Found {

@@ -1,0 +1,246 @@
+#include "storage/dir_writer.h"
+
+#include <algorithm>
+#include <map>
+
+#include "base/assert.h"
+#include "base/fault.h"
+#include "base/log.h"
+
+namespace gregor::storage {
+namespace {
+
+Status open_once(Ref<io::File>& handle, io::FileSystem& files, const std::string& path) {
+    if (!handle) handle = TRY(files.open(path, io::OpenMode::create));
+    return {};
+}
+
+std::size_t bytes_of(const std::variant<DataWrite, std::unique_ptr<FileTask>>& work) {
+    const auto* write = std::get_if<DataWrite>(&work);
+    return write == nullptr ? 0 : write->data.size();
+}
+
+// The data writes of one job between two file tasks: neighbours in a file become one gathered write.
+class WriteGather {
+public:
+    explicit WriteGather(io::FileSystem& files) : files_(&files) {}
+
+    Status add(const DataWrite& write) {
+        auto& run = runs_[write.segment.get()];
+        if (!run.parts.empty() && run.end != write.position) TRY_STATUS(flush(run));
+        if (run.parts.empty()) {
+            run.file = TRY(write.segment->open_log(*files_));
+            run.begin = run.end = write.position;
+        }
+        run.parts.push_back(write.data.bytes());
+        run.end += static_cast<std::int64_t>(write.data.size());
+        if (write.sync) dirty_[write.segment.get()] = run.file;
+        return {};
+    }
+    Status flush_all() {
+        for (auto& [segment, run] : runs_) TRY_STATUS(flush(run));
+        runs_.clear();
+        return {};
+    }
+    Status sync() {
+        std::vector<io::File*> files;
+        for (const auto& [segment, file] : dirty_) files.push_back(file.get());
+        if (files.empty()) return {};
+        return files_->sync_all(files);
+    }
+
+private:
+    struct Run {
+        Ref<io::File> file;
+        std::int64_t begin = 0;
+        std::int64_t end = 0;
+        std::vector<Bytes> parts;
+    };
+    static Status flush(Run& run) {
+        if (run.parts.empty()) return {};
+        TRY_STATUS(run.file->write_at(run.begin, run.parts));
+        run.parts.clear();
+        return {};
+    }
+    // By path, so that a job does the same in every run.
+    struct ByStem {
+        bool operator()(const SegmentFiles* a, const SegmentFiles* b) const { return a->stem < b->stem; }
+    };
+    io::FileSystem* files_;
+    std::map<SegmentFiles*, Run, ByStem> runs_;
+    std::map<SegmentFiles*, Ref<io::File>, ByStem> dirty_;
+};
+
+}  // namespace
+
+Result<Ref<io::File>> SegmentFiles::open_log(io::FileSystem& files) {
+    TRY_STATUS(open_once(log, files, stem + ".log"));
+    return log;
+}
+Result<Ref<io::File>> SegmentFiles::open_index(io::FileSystem& files) {
+    TRY_STATUS(open_once(index, files, stem + ".index"));
+    return index;
+}
+Result<Ref<io::File>> SegmentFiles::open_time_index(io::FileSystem& files) {
+    TRY_STATUS(open_once(time_index, files, stem + ".timeindex"));
+    return time_index;
+}
+void SegmentFiles::close() {
+    log = {};
+    index = {};
+    time_index = {};
+}
+
+class WriteJob final : public io::DiskJob {
+public:
+    WriteJob(Ref<DirWriter> writer, std::vector<DirWriter::Item> items)
+        : writer_(std::move(writer)), items_(std::move(items)) {}
+
+    void run(io::FileSystem& files) override { status_ = write_all(files); }
+    void complete() override { writer_->on_job_done(std::move(items_), status_); }
+
+private:
+    Status write_all(io::FileSystem& files) {
+        WriteGather gather(files);
+        FAULT_POINT("append_before_write");
+        for (auto& item : items_) {
+            if (const auto* write = std::get_if<DataWrite>(&item.work)) {
+                TRY_STATUS(gather.add(*write));
+                continue;
+            }
+            TRY_STATUS(gather.flush_all());
+            TRY_STATUS(std::get<std::unique_ptr<FileTask>>(item.work)->run(files));
+        }
+        TRY_STATUS(gather.flush_all());
+        FAULT_POINT("append_after_write");
+        if (PLANTED_BUG("answer_before_fsync")) return {};
+        TRY_STATUS(gather.sync());
+        FAULT_POINT("append_after_sync");
+        return {};
+    }
+
+    Ref<DirWriter> writer_;
+    std::vector<DirWriter::Item> items_;
+    Status status_;
+};
+
+DirWriter::DirWriter(std::string directory, io::Executor& executor, io::Disk& disk, DirObserver& observer,
+                     DirWriterLimits limits)
+    : directory_(std::move(directory)),
+      executor_(&executor),
+      disk_(&disk),
+      observer_(&observer),
+      limits_(limits),
+      lane_(disk.new_lane()) {}
+
+WriteClientId DirWriter::attach(WriteClient& client) {
+    if (free_slots_.empty()) {
+        free_slots_.push_back(static_cast<std::uint32_t>(slots_.size()));
+        slots_.emplace_back();
+    }
+    const auto slot = free_slots_.back();
+    free_slots_.pop_back();
+    slots_[slot].client = &client;
+    return {slot, slots_[slot].generation};
+}
+
+void DirWriter::detach(WriteClientId id) {
+    ASSERT(find(id) != nullptr);
+    slots_[id.slot].client = nullptr;
+    ++slots_[id.slot].generation;
+    free_slots_.push_back(id.slot);
+}
+
+WriteClient* DirWriter::find(WriteClientId id) const {
+    const auto& slot = slots_.at(id.slot);
+    return slot.generation == id.generation ? slot.client : nullptr;
+}
+
+std::uint64_t DirWriter::queue(WriteClientId id, DataWrite write) {
+    ASSERT(!write.data.empty());
+    queued_bytes_ += write.data.size();
+    return push(id, std::move(write));
+}
+
+std::uint64_t DirWriter::queue(WriteClientId id, std::unique_ptr<FileTask> task) {
+    if (offline_) {
+        task->complete(find(id), std::unexpected(*offline_));
+        return ++last_ticket_;
+    }
+    return push(id, std::move(task));
+}
+
+std::uint64_t DirWriter::push(WriteClientId id, Work work) {
+    ASSERT(!offline_);  // a log asks before it assigns offsets
+    queue_.push_back({id, ++last_ticket_, std::move(work)});
+    schedule();
+    return last_ticket_;
+}
+
+void DirWriter::schedule() {
+    if (scheduled_ || in_flight_ || stopped_) return;
+    scheduled_ = true;
+    executor_->post([writer = Ref<DirWriter>(this)] {
+        writer->scheduled_ = false;
+        writer->start_job();
+    });
+}
+
+void DirWriter::start_job() {
+    if (in_flight_ || stopped_ || offline_ || queue_.empty()) return;
+    std::vector<Item> items;
+    std::size_t bytes = 0;
+    while (!queue_.empty() && (items.empty() || bytes < limits_.job_bytes_max)) {
+        bytes += bytes_of(queue_.front().work);
+        items.push_back(std::move(queue_.front()));
+        queue_.pop_front();
+    }
+    in_flight_ = true;
+    disk_->submit(lane_, std::make_unique<WriteJob>(Ref<DirWriter>(this), std::move(items)));
+}
+
+void DirWriter::on_job_done(std::vector<Item> items, const Status& status) {
+    in_flight_ = false;
+    if (stopped_) return;
+    for (const auto& item : items) queued_bytes_ -= bytes_of(item.work);
+    // A job that was under way when the directory went offline is no promise either.
+    const Status outcome = offline_ ? Status(std::unexpected(*offline_)) : status;
+    if (outcome) start_job();
+
+    struct Ticket {
+        WriteClientId client;
+        std::uint64_t last;
+    };
+    std::map<std::uint32_t, Ticket> done;
+    for (auto& item : items) {
+        if (auto* task = std::get_if<std::unique_ptr<FileTask>>(&item.work))
+            (*task)->complete(find(item.client), outcome);
+        done[item.client.slot] = {item.client, item.ticket};
+    }
+    if (!outcome) return take_offline(outcome.error());
+    for (const auto& [slot, ticket] : done)
+        if (auto* client = find(ticket.client)) client->on_done(ticket.last);
+}
+
+void DirWriter::take_offline(const Error& why) {
+    if (offline_ || stopped_) return;
+    offline_ = Error{ErrorCode::kafka_storage_error, why.detail};
+    LOG_ERROR("log_directory_failed", directory_, why.detail);
+    auto dropped = std::exchange(queue_, {});
+    for (auto& item : dropped) {
+        queued_bytes_ -= bytes_of(item.work);
+        if (auto* task = std::get_if<std::unique_ptr<FileTask>>(&item.work))
+            (*task)->complete(find(item.client), std::unexpected(*offline_));
+    }
+    for (std::size_t slot = 0; slot < slots_.size(); ++slot)
+        if (auto* client = slots_[slot].client) client->on_failed(*offline_);
+    observer_->on_directory_offline(directory_, *offline_);
+}
+
+void DirWriter::stop() {
+    stopped_ = true;
+    queue_.clear();
+    queued_bytes_ = 0;
+}
+
+}  // namespace gregor::storage

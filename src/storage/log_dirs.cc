@@ -1,0 +1,270 @@
+#include "storage/log_dirs.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <set>
+
+#include "base/assert.h"
+#include "base/fault.h"
+#include "base/log.h"
+#include "io/disk_error.h"
+
+namespace gregor::storage {
+namespace {
+
+constexpr const char* k_lock_file = ".lock";
+constexpr const char* k_clean_shutdown_file = ".kafka_cleanshutdown";
+constexpr std::string_view k_remote_cache_directory = "remote-log-index-cache";
+constexpr std::string_view k_metadata_topic = "__cluster_metadata";
+constexpr std::uint64_t k_reserved_directory_ids = 100;
+
+// One sentence about a directory that cannot be used, with what to do about it.
+Error explain(const std::string& path, const Error& cause) {
+    if (io::is_disk_failure(cause, io::DiskFailure::locked))
+        return {cause.code,
+                fmt::format("log directory {} is used by another running broker; stop it, or give "
+                            "this one its own log.dirs",
+                            path)};
+    if (io::is_disk_failure(cause, io::DiskFailure::no_permission))
+        return {cause.code,
+                fmt::format("no permission to use log directory {}: {}; change its owner or log.dirs", path,
+                            cause.detail)};
+    return {cause.code, fmt::format("log directory {} cannot be used: {}", path, cause.detail)};
+}
+
+Status refuse(std::string sentence) { return fail(ErrorCode::kafka_storage_error, std::move(sentence)); }
+
+bool is_reserved(Uuid id) { return id.high() == 0 && id.low() < k_reserved_directory_ids; }
+
+Status open_directory(io::FileSystem& files, LogDir& directory) {
+    TRY_STATUS(files.make_directories(directory.path));
+    directory.lock = TRY(files.lock(join_path(directory.path, k_lock_file)));
+    const auto path = join_path(directory.path, k_meta_properties_file);
+    auto text = read_text_file(files, path);
+    if (!text && io::is_disk_failure(text.error(), io::DiskFailure::not_found)) return {};
+    if (!text) return std::unexpected(std::move(text).error());
+    directory.properties = TRY(parse_meta_properties(*text, path));
+    return {};
+}
+
+// A broken disk leaves a directory out; another owner, another cluster or a newer format stop the start.
+bool is_survivable(const Error& error) {
+    return io::is_disk_failure(error, io::DiskFailure::broken) ||
+           io::is_disk_failure(error, io::DiskFailure::no_space);
+}
+
+Status check_identity(const LogDir& directory, BrokerId node_id, std::optional<std::string>& cluster_id,
+                      std::set<Uuid>& directory_ids) {
+    const auto& properties = *directory.properties;
+    if (properties.node_id && *properties.node_id != node_id)
+        return refuse(
+            fmt::format("log directory {} belongs to node {}, this is node {}; correct node.id or "
+                        "log.dirs",
+                        directory.path, properties.node_id->value(), node_id.value()));
+    if (properties.cluster_id && cluster_id && *properties.cluster_id != *cluster_id)
+        return refuse(
+            fmt::format("log directory {} belongs to cluster {}, the others to {}; correct log.dirs",
+                        directory.path, *properties.cluster_id, *cluster_id));
+    if (properties.cluster_id) cluster_id = properties.cluster_id;
+    if (!properties.directory_id) return {};
+    if (is_reserved(*properties.directory_id))
+        return refuse(fmt::format("log directory {} has the reserved directory.id {}", directory.path,
+                                  properties.directory_id->to_string()));
+    if (!directory_ids.insert(*properties.directory_id).second)
+        return refuse(
+            fmt::format("log directory {} has the same directory.id as another one; one of them is a "
+                        "copy: take it out of log.dirs",
+                        directory.path));
+    return {};
+}
+
+std::optional<std::int64_t> broker_epoch_in(std::string_view json) {
+    constexpr std::string_view k_key = "\"brokerEpoch\"";
+    const auto key = json.find(k_key);
+    if (key == std::string_view::npos) return std::nullopt;
+    const auto number = json.find_first_of("-0123456789", key + k_key.size());
+    if (number == std::string_view::npos) return std::nullopt;
+    std::int64_t epoch = 0;
+    const auto parsed = std::from_chars(json.data() + number, json.data() + json.size(), epoch);
+    return parsed.ec == std::errc{} ? std::optional(epoch) : std::nullopt;
+}
+
+// The marker must be gone, durably, before anything in the directory changes.
+Status take_clean_marker(io::FileSystem& files, LogDir& directory) {
+    const auto path = join_path(directory.path, k_clean_shutdown_file);
+    const auto marker = read_text_file(files, path);
+    if (!marker && io::is_disk_failure(marker.error(), io::DiskFailure::not_found)) return {};
+    if (!marker) return std::unexpected(marker.error());
+    directory.was_clean = true;
+    directory.last_broker_epoch = broker_epoch_in(*marker);
+    TRY_STATUS(files.remove(path));
+    FAULT_POINT("clean_marker_removed");
+    return files.sync_directory(directory.path);
+}
+
+// Kafka's leniency: an unreadable checkpoint only costs time, except the high watermark's.
+OffsetCheckpoint read_or_empty(io::FileSystem& files, const LogDir& directory, const char* name) {
+    const auto path = join_path(directory.path, name);
+    auto offsets = read_offset_checkpoint(files, path);
+    if (offsets) return std::move(*offsets);
+    LOG_WARN("checkpoint_ignored", path, offsets.error().detail);
+    return {};
+}
+
+Status list_partitions(io::FileSystem& files, LogDir& directory, bool holds_metadata) {
+    for (const auto& entry : TRY(files.list(directory.path))) {
+        if (!entry.is_directory || entry.name == k_remote_cache_directory) continue;
+        const auto name = parse_directory_name(entry.name);
+        const auto path = join_path(directory.path, entry.name);
+        if (!name)
+            return refuse(
+                fmt::format("{} is not the directory of a partition; move it out of log.dirs", path));
+        if (name->partition.topic == k_metadata_topic && !holds_metadata)
+            return refuse(fmt::format(
+                "{} lies outside of metadata.log.dir; move it there or correct the setting", path));
+        auto topic_id = read_partition_metadata(files, path);
+        if (!topic_id) LOG_WARN("partition_metadata_ignored", path, topic_id.error().detail);
+        directory.partitions.push_back({path, *name, topic_id ? *topic_id : std::nullopt});
+    }
+    return {};
+}
+
+Status begin_directory(io::FileSystem& files, LogDir& directory, bool holds_metadata) {
+    TRY_STATUS(take_clean_marker(files, directory));
+    directory.recovery_points = read_or_empty(files, directory, k_recovery_point_file);
+    directory.log_start_offsets = read_or_empty(files, directory, k_log_start_file);
+    directory.high_watermarks = read_or_empty(files, directory, k_high_watermark_file);
+    return list_partitions(files, directory, holds_metadata);
+}
+
+Uuid draw_directory_id(io::Random& random, const std::set<Uuid>& taken) {
+    while (true) {
+        const auto id = io::random_uuid(random);
+        if (!is_reserved(id) && !taken.contains(id)) return id;
+    }
+}
+
+}  // namespace
+
+Result<LogDirs> LogDirs::open(io::FileSystem& files, const LogDirsConfig& config) {
+    LogDirs dirs;
+    dirs.node_id_ = config.node_id;
+    const auto metadata = config.metadata_directory.value_or(
+        config.directories.empty() ? std::string() : config.directories.front());
+    auto paths = config.directories;
+    if (paths.empty()) return fail(ErrorCode::invalid_config, "log.dirs names no directory");
+    dirs.log_directories_ = paths.size();
+    if (std::ranges::find(paths, metadata) == paths.end()) paths.push_back(metadata);
+    std::set<std::string> seen;
+    std::optional<std::string> cluster_id;
+    std::set<Uuid> directory_ids;
+    for (const auto& path : paths) {
+        if (!seen.insert(path).second)
+            return fail(ErrorCode::invalid_config, fmt::format("log.dirs names {} twice", path));
+        LogDir directory{.path = path};
+        if (const auto opened = open_directory(files, directory); !opened) {
+            auto error = explain(path, opened.error());
+            if (path == metadata || !is_survivable(opened.error())) return std::unexpected(std::move(error));
+            LOG_ERROR("log_directory_failed", path, error.detail);
+            directory.failed = std::move(error);
+        }
+        if (directory.properties)
+            TRY_STATUS(check_identity(directory, config.node_id, cluster_id, directory_ids));
+        if (path == metadata) dirs.metadata_directory_ = dirs.directories_.size();
+        dirs.directories_.push_back(std::move(directory));
+    }
+    return dirs;
+}
+
+bool LogDirs::is_formatted() const {
+    return std::ranges::all_of(directories_,
+                               [](const LogDir& dir) { return dir.failed || dir.properties.has_value(); });
+}
+
+bool LogDirs::is_blank(io::FileSystem& files) const {
+    for (const auto& directory : directories_) {
+        const auto entries = files.list(directory.path);
+        if (directory.failed || directory.properties || !entries) return false;
+        for (const auto& entry : *entries)
+            if (entry.name != k_lock_file) return false;
+    }
+    return true;
+}
+
+std::optional<std::string> LogDirs::cluster_id() const {
+    for (const auto& directory : directories_)
+        if (directory.properties && directory.properties->cluster_id) return directory.properties->cluster_id;
+    return std::nullopt;
+}
+
+Status LogDirs::format(io::FileSystem& files, const std::string& cluster_id, io::Random& random) {
+    std::set<Uuid> taken;
+    for (const auto& directory : directories_)
+        if (directory.properties && directory.properties->directory_id)
+            taken.insert(*directory.properties->directory_id);
+    for (auto& directory : directories_) {
+        if (directory.failed) continue;
+        auto properties = directory.properties.value_or(
+            MetaProperties{.version = 1, .cluster_id = cluster_id, .node_id = node_id_});
+        if (properties.directory_id) continue;
+        properties.directory_id = draw_directory_id(random, taken);
+        taken.insert(*properties.directory_id);
+        const auto text = format_meta_properties(properties);
+        TRY_STATUS(
+            write_file_atomically(files, join_path(directory.path, k_meta_properties_file), as_bytes(text)));
+        directory.properties = std::move(properties);
+    }
+    return {};
+}
+
+Status LogDirs::begin(io::FileSystem& files) {
+    for (std::size_t i = 0; i < directories_.size(); ++i) {
+        auto& directory = directories_[i];
+        if (directory.failed) continue;
+        const auto begun = begin_directory(files, directory, i == metadata_directory_);
+        if (begun) continue;
+        if (i == metadata_directory_ || !is_survivable(begun.error())) return begun;
+        LOG_ERROR("log_directory_failed", directory.path, begun.error().detail);
+        directory.failed = begun.error();
+    }
+    return check_duplicates();
+}
+
+Status LogDirs::check_duplicates() const {
+    std::map<std::pair<PartitionName, DirectoryKind>, std::string> seen;
+    for (const auto& directory : directories_) {
+        for (const auto& partition : directory.partitions) {
+            const auto kind = partition.name.kind;
+            if (kind != DirectoryKind::live && kind != DirectoryKind::future) continue;
+            const auto [other, is_new] =
+                seen.emplace(std::pair(partition.name.partition, kind), partition.path);
+            if (!is_new)
+                return refuse(fmt::format("{} and {} hold the same partition; move one of them away",
+                                          other->second, partition.path));
+        }
+    }
+    return {};
+}
+
+Status LogDirs::mark_clean(io::FileSystem& files, std::size_t directory, std::int64_t broker_epoch) {
+    const auto path = join_path(directories_.at(directory).path, k_clean_shutdown_file);
+    const auto text = fmt::format("{{\"version\":0,\"brokerEpoch\":{}}}", broker_epoch);
+    const auto bytes = as_bytes(text);
+    const auto file = TRY(files.open(path, io::OpenMode::create));
+    TRY_STATUS(file->truncate(0));
+    TRY_STATUS(file->write_at(0, std::span(&bytes, 1)));
+    TRY_STATUS(file->sync_data());
+    return files.sync_directory(directories_[directory].path);
+}
+
+void LogDirs::unlock(io::FileSystem& files) {
+    for (auto& directory : directories_) {
+        if (!directory.lock) continue;
+        (void)files.remove(join_path(directory.path, k_lock_file));
+        directory.lock = {};
+    }
+}
+
+}  // namespace gregor::storage

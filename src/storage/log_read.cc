@@ -1,0 +1,142 @@
+// Log::read: from memory in the same turn, else by a job that owns what it needs.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/assert.h"
+#include "base/fault.h"
+#include "records/batch.h"
+#include "storage/log.h"
+#include "storage/names.h"
+#include "storage/segment_scanner.h"
+
+namespace gregor::storage {
+namespace {
+
+// Reads whole batches of one segment, the first that holds the offset or comes after it.
+class ReadJob final : public io::DiskJob {
+public:
+    struct Plan {
+        std::string directory;
+        std::vector<Segment> segments;   // the one that may hold `from`, and those behind it
+        std::optional<IndexEntry> hint;  // into the first of them
+        ReadRequest request;
+    };
+    ReadJob(Plan plan, Completion<Result<LogRead>> done) : plan_(std::move(plan)), done_(std::move(done)) {}
+
+    void run(io::FileSystem& files) override { result_ = read(files); }
+    void complete() override { done_(std::move(result_)); }
+
+private:
+    Result<LogRead> read(io::FileSystem& files) const {
+        for (const auto& segment : plan_.segments) {
+            if (segment.base >= plan_.request.upper_bound || segment.written == 0) break;
+            auto found = TRY(read_segment(files, segment));
+            if (found) return std::move(*found);
+        }
+        return LogRead{.records = {}, .next_offset = plan_.request.from};
+    }
+
+    Result<std::int64_t> start_position(io::FileSystem& files, const Segment& segment) const {
+        const auto from = plan_.request.from;
+        if (from <= segment.base) return std::int64_t{0};
+        if (plan_.hint && &segment == &plan_.segments.front()) return std::int64_t{plan_.hint->position};
+        if (segment.index_entries == 0) return std::int64_t{0};
+        const auto index = TRY(
+            files.open(segment_path(plan_.directory, segment.base, k_index_extension), io::OpenMode::read));
+        return TRY(lookup_offset(*index, segment.base, segment.index_entries, from)).position;
+    }
+
+    // nullopt: no batch in here ends at or after `from`.
+    Result<std::optional<LogRead>> read_segment(io::FileSystem& files, const Segment& segment) const {
+        const auto log =
+            TRY(files.open(segment_path(plan_.directory, segment.base, k_log_extension), io::OpenMode::read));
+        SegmentScanner scanner(*log, TRY(start_position(files, segment)), segment.written);
+        bool found = false;
+        while (!found && TRY(scanner.next())) found = scanner.batch().last >= plan_.request.from;
+        if (!found && scanner.stopped_early())
+            return fail(ErrorCode::corrupt_message, describe_damage(segment, plan_.request.from));
+        if (!found) return std::nullopt;
+        return TRY(read_batches(*log, segment, scanner.batch()));
+    }
+
+    Result<LogRead> read_batches(io::File& log, const Segment& segment, const ScannedBatch& first) const {
+        LogRead read{.records = {}, .next_offset = plan_.request.from};
+        const auto& request = plan_.request;
+        const auto first_size = static_cast<std::size_t>(first.size);
+        if (first.last >= request.upper_bound) return read;
+        if (first_size > request.max_bytes && !request.min_one_message) return read;
+        const auto left = static_cast<std::size_t>(segment.written - first.position);
+        auto buffer = Buffer::allocate(std::min(std::max(first_size, request.max_bytes), left));
+        const auto got = TRY(log.read_at(first.position, buffer->writable()));
+        std::size_t end = 0;
+        records::BatchCursor cursor(buffer->bytes().first(got));
+        while (const auto batch = TRY(cursor.next())) {
+            const auto last = last_offset(*batch);
+            if (last >= request.upper_bound) break;
+            if (!is_intact(*batch)) {
+                if (end == 0) return fail(ErrorCode::corrupt_message, describe_damage(segment, first.base));
+                break;
+            }
+            read.next_offset = last + 1;
+            end = cursor.position();
+        }
+        if (end > 0) read.records.append(Slice(std::move(buffer), 0, end));
+        return read;
+    }
+
+    static Offset last_offset(const records::BatchFrame& frame) {
+        if (frame.magic == records::k_magic_v2) return records::BatchView(frame.bytes).last_offset();
+        return Offset{records::load_be<std::int64_t>(frame.bytes.data())};
+    }
+    // Bits rot below the durable point too; nothing damaged is ever served.
+    static bool is_intact(const records::BatchFrame& frame) {
+        return frame.magic != records::k_magic_v2 || records::BatchView(frame.bytes).verify().has_value();
+    }
+    std::string describe_damage(const Segment& segment, Offset at) const {
+        return fmt::format("{}/{}.log holds no intact batch at offset {}", plan_.directory,
+                           segment_stem(segment.base), at.value());
+    }
+
+    Plan plan_;
+    Completion<Result<LogRead>> done_;
+    Result<LogRead> result_;
+};
+
+}  // namespace
+
+const Segment& Log::floor_segment(Offset offset) const {
+    const auto above = std::ranges::upper_bound(segments_, offset, {}, &Segment::base);
+    return above == segments_.begin() ? *above : *(above - 1);
+}
+
+std::vector<Segment> Log::segments_from(Offset offset) const {
+    const auto first = &floor_segment(offset) - segments_.data();
+    return {segments_.begin() + first, segments_.end()};
+}
+
+void Log::read(const ReadRequest& request, Completion<Result<LogRead>> done) {
+    ASSERT(!closed_);
+    if (request.from < log_start_ || request.from > log_end_)
+        return done(fail(ErrorCode::offset_out_of_range,
+                         fmt::format("offset {} is not in {}..{}", request.from.value(), log_start_.value(),
+                                     log_end_.value())));
+    if (request.from >= request.upper_bound || request.from == log_end_)
+        return done(LogRead{.records = {}, .next_offset = request.from});
+    if (truncating_ || failed_)
+        return done(fail(ErrorCode::kafka_storage_error, "the log cannot be read now"));
+    if (tail_.holds(request.from)) {
+        auto found =
+            tail_.read(request.from, request.upper_bound, request.max_bytes, request.min_one_message);
+        return done(LogRead{.records = std::move(found.records), .next_offset = found.next_offset});
+    }
+    REACHED("read_from_disk");
+    ReadJob::Plan plan{.directory = directory_,
+                       .segments = segments_from(request.from),
+                       .hint = std::nullopt,
+                       .request = request};
+    if (plan.segments.front().base == segments_.back().base) plan.hint = index_tail_.find(request.from);
+    ports_.disk.submit({}, std::make_unique<ReadJob>(std::move(plan), std::move(done)));
+}
+
+}  // namespace gregor::storage

@@ -1,0 +1,371 @@
+// What a log does to its files besides appending to them, each as a task in the writer's queue: it runs on a
+// worker on what it owns and comes back to the log, if that still lives, on its shard.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/assert.h"
+#include "base/fault.h"
+#include "base/prng.h"
+#include "storage/checkpoint.h"
+#include "storage/log.h"
+#include "storage/names.h"
+#include "storage/producer_loading.h"
+#include "storage/recovery.h"
+#include "storage/segment_recovery.h"
+
+namespace gregor::storage {
+namespace {
+
+Status write_index_tail(SegmentFiles& segment, io::FileSystem& files, const IndexWrite& write) {
+    const Bytes index = write.index;
+    const Bytes time = write.time;
+    if (!index.empty()) {
+        const auto file = TRY(segment.open_index(files));
+        TRY_STATUS(file->write_at(write.index_position, std::span(&index, 1)));
+    }
+    if (time.empty()) return {};
+    const auto file = TRY(segment.open_time_index(files));
+    return file->write_at(write.time_position, std::span(&time, 1));
+}
+
+Status sync_segment(SegmentFiles& segment, io::FileSystem& files) {
+    const auto log = TRY(segment.open_log(files));
+    const auto index = TRY(segment.open_index(files));
+    const auto time = TRY(segment.open_time_index(files));
+    const std::array<io::File*, 3> all{log.get(), index.get(), time.get()};
+    return files.sync_all(all);
+}
+
+// Fsyncs a closed segment behind the writer's back: with the page cache as durability a roll must not wait
+// for a gigabyte to reach the disk.
+class BackgroundSync final : public io::DiskJob {
+public:
+    explicit BackgroundSync(std::string stem) : segment_(make_ref<SegmentFiles>(std::move(stem))) {}
+    void run(io::FileSystem& files) override { (void)sync_segment(*segment_, files); }
+    void complete() override {}
+
+private:
+    Ref<SegmentFiles> segment_;
+};
+
+class RemoveDirectory final : public io::DiskJob {
+public:
+    explicit RemoveDirectory(std::string directory) : directory_(std::move(directory)) {}
+    void run(io::FileSystem& files) override { (void)remove_directory(files, directory_); }
+    void complete() override {}
+
+private:
+    std::string directory_;
+};
+
+}  // namespace
+
+Status remove_directory(io::FileSystem& files, const std::string& directory) {
+    const auto entries = TRY(files.list(directory));
+    for (const auto& entry : entries) TRY_STATUS(files.remove(join_path(directory, entry.name)));
+    FAULT_POINT("directory_emptied");
+    return files.remove(directory);
+}
+
+// ---------------------------------------------------------------- the index tail
+
+class Log::IndexTask final : public FileTask {
+public:
+    IndexTask(Ref<SegmentFiles> segment, Offset base, IndexWrite write)
+        : segment_(std::move(segment)), base_(base), write_(std::move(write)) {}
+    Status run(io::FileSystem& files) override { return write_index_tail(*segment_, files, write_); }
+    void complete(WriteClient* client, const Status& outcome) override {
+        if (client != nullptr && outcome)
+            static_cast<Log*>(client)->on_index_written(base_, segment_, write_);
+    }
+
+private:
+    Ref<SegmentFiles> segment_;
+    Offset base_;
+    IndexWrite write_;
+};
+
+// `files` tells whether the tail is still that segment's: after a roll or a truncation it is not.
+void Log::on_index_written(Offset base, const Ref<SegmentFiles>& files, const IndexWrite& write) {
+    if (!(files == files_) || truncating_) return;
+    ASSERT(segments_.back().base == base);
+    index_tail_.forget(write);
+    segments_.back().index_entries += write.index_count();
+    segments_.back().time_entries += write.time_count();
+}
+
+void Log::flush_index_tail() {
+    const auto& segment = segments_.back();
+    auto write = index_tail_.take(segment.base, segment.index_entries, segment.time_entries);
+    if (write.index.empty() && write.time.empty()) return;
+    ports_.writer->queue(client_, std::make_unique<IndexTask>(files_, segment.base, std::move(write)));
+}
+
+// ---------------------------------------------------------------- roll
+
+class Log::RollTask final : public FileTask {
+public:
+    struct Plan {
+        std::string directory;
+        Ref<SegmentFiles> closed;
+        Offset closed_base;
+        IndexWrite tail;
+        std::int64_t index_entries = 0;  // in all, with the tail
+        std::int64_t time_entries = 0;
+        Offset next_base;
+        std::vector<std::byte> snapshot;
+        bool sync = true;
+    };
+    explicit RollTask(Plan plan) : plan_(std::move(plan)) {}
+
+    Status run(io::FileSystem& files) override {
+        TRY_STATUS(write_index_tail(*plan_.closed, files, plan_.tail));
+        if (plan_.sync) TRY_STATUS(sync_segment(*plan_.closed, files));
+        FAULT_POINT("roll_closed_segment");
+        plan_.closed->close();
+        TRY_STATUS(write_snapshot(files, plan_.directory, plan_.next_base, plan_.snapshot, plan_.sync));
+        return create_segment(files, plan_.directory, plan_.next_base);
+    }
+    void complete(WriteClient* client, const Status& outcome) override {
+        if (client == nullptr || !outcome) return;
+        auto& log = *static_cast<Log*>(client);
+        if (auto* segment = log.find_segment(plan_.closed_base); segment != nullptr && !log.truncating_) {
+            segment->index_entries = plan_.index_entries;
+            segment->time_entries = plan_.time_entries;
+        }
+        if (plan_.sync) return;
+        log.ports_.disk.submit({}, std::make_unique<BackgroundSync>(plan_.closed->stem));
+    }
+
+private:
+    Plan plan_;
+};
+
+void Log::roll(std::int64_t now_ms) {
+    if (segments_.back().size > 0 && !failed_ && !truncating_) roll_to(log_end_, now_ms);
+}
+
+void Log::roll_to(Offset base, std::int64_t now_ms) {
+    auto& closed = segments_.back();
+    ASSERT(base > closed.base);
+    if (const auto closing = active_.rule.closing_entry()) index_tail_.add_closing(*closing);
+    // The time index keeps a slot for the closing entry; both indexes end with what is queued now.
+    RollTask::Plan plan{.directory = directory_,
+                        .closed = files_,
+                        .closed_base = closed.base,
+                        .tail = index_tail_.take(closed.base, closed.index_entries, closed.time_entries),
+                        .index_entries = closed.index_entries + index_tail_.index_count(),
+                        .time_entries = closed.time_entries + index_tail_.time_count(),
+                        .next_base = base,
+                        .snapshot = producers_.encode_snapshot(),
+                        .sync = config_.durability == Durability::disk};
+    ports_.writer->queue(client_, std::make_unique<RollTask>(std::move(plan)));
+    index_tail_.clear();
+    segments_.push_back({.base = base, .modified_ms = now_ms, .max_timestamp = -1});
+    active_ = {.rule = IndexRule(config_.index_interval_bytes), .created_ms = now_ms};
+    files_ = make_ref<SegmentFiles>(segment_path(directory_, base, ""));
+}
+
+// Drawn once per segment, from what identifies it: no two partitions roll at the same moment.
+std::int64_t Log::roll_jitter_ms() const {
+    const auto bound = std::min(config_.segment_jitter_ms, config_.segment_ms);
+    if (bound <= 0) return 0;
+    std::uint64_t seed =
+        topic_id_.high() ^ topic_id_.low() ^ static_cast<std::uint64_t>(segments_.back().base.value());
+    for (const char letter : directory_) seed = seed * 31 + static_cast<unsigned char>(letter);
+    return static_cast<std::int64_t>(Prng(seed).below(static_cast<std::uint64_t>(bound)));
+}
+
+// ---------------------------------------------------------------- flush, close
+
+class Log::FlushTask final : public FileTask {
+public:
+    struct Plan {
+        std::string directory;
+        Ref<SegmentFiles> segment;
+        Offset base;
+        IndexWrite tail;
+        Offset end;
+        bool close = false;
+        std::vector<std::byte> snapshot;  // with close
+        std::vector<EpochStart> epochs;   // with close
+    };
+    FlushTask(Plan plan, Completion<Status> done) : plan_(std::move(plan)), done_(std::move(done)) {}
+
+    Status run(io::FileSystem& files) override {
+        TRY_STATUS(write_index_tail(*plan_.segment, files, plan_.tail));
+        TRY_STATUS(sync_segment(*plan_.segment, files));
+        if (!plan_.close) return {};
+        plan_.segment->close();
+        TRY_STATUS(write_epochs(files, plan_.directory, plan_.epochs));
+        TRY_STATUS(write_snapshot(files, plan_.directory, plan_.end, plan_.snapshot, true));
+        return files.sync_directory(plan_.directory);
+    }
+    void complete(WriteClient* client, const Status& outcome) override {
+        if (client != nullptr && outcome) {
+            auto& log = *static_cast<Log*>(client);
+            log.on_index_written(plan_.base, plan_.segment, plan_.tail);
+            if (!log.truncating_) log.recovery_point_ = std::max(log.recovery_point_, plan_.end);
+        }
+        done_(outcome);
+    }
+
+private:
+    Plan plan_;
+    Completion<Status> done_;
+};
+
+void Log::flush(Completion<Status> done) {
+    const auto& segment = segments_.back();
+    FlushTask::Plan plan{.directory = directory_,
+                         .segment = files_,
+                         .base = segment.base,
+                         .tail = index_tail_.take(segment.base, segment.index_entries, segment.time_entries),
+                         .end = log_end_};
+    ports_.writer->queue(client_, std::make_unique<FlushTask>(std::move(plan), std::move(done)));
+}
+
+void Log::close(Completion<Status> done) {
+    ASSERT(!closed_);
+    closed_ = true;
+    const auto& segment = segments_.back();
+    if (const auto closing = active_.rule.closing_entry()) index_tail_.add_closing(*closing);
+    FlushTask::Plan plan{.directory = directory_,
+                         .segment = files_,
+                         .base = segment.base,
+                         .tail = index_tail_.take(segment.base, segment.index_entries, segment.time_entries),
+                         .end = log_end_,
+                         .close = true,
+                         .snapshot = producers_.encode_snapshot(),
+                         .epochs = epochs_.entries()};
+    ports_.writer->queue(client_, std::make_unique<FlushTask>(std::move(plan), std::move(done)));
+}
+
+// ---------------------------------------------------------------- leader epochs
+
+class Log::EpochTask final : public FileTask {
+public:
+    EpochTask(std::string directory, std::vector<EpochStart> epochs)
+        : directory_(std::move(directory)), epochs_(std::move(epochs)) {}
+    Status run(io::FileSystem& files) override { return write_epochs(files, directory_, epochs_); }
+    void complete(WriteClient*, const Status&) override {}
+
+private:
+    std::string directory_;
+    std::vector<EpochStart> epochs_;
+};
+
+void Log::queue_epochs() {
+    if (failed_) return;
+    ports_.writer->queue(client_, std::make_unique<EpochTask>(directory_, epochs_.entries()));
+}
+
+// ---------------------------------------------------------------- truncate
+
+class Log::TruncateTask final : public FileTask {
+public:
+    TruncateTask(Ref<SegmentFiles> open, LoadRequest request, Completion<Status> done)
+        : open_(std::move(open)), request_(std::move(request)), done_(std::move(done)) {}
+
+    Status run(io::FileSystem& files) override {
+        open_->close();
+        loaded_ = load_log(files, request_);
+        return loaded_ ? Status{} : Status(std::unexpected(loaded_.error()));
+    }
+    void complete(WriteClient* client, const Status& outcome) override {
+        if (client != nullptr && outcome) {
+            auto& log = *static_cast<Log*>(client);
+            log.truncating_ = false;
+            log.adopt(std::move(*loaded_));
+        }
+        done_(outcome);
+    }
+
+private:
+    Ref<SegmentFiles> open_;
+    LoadRequest request_;
+    Completion<Status> done_;
+    Result<LoadedLog> loaded_ = std::unexpected(Error{});
+};
+
+void Log::truncate_to(Offset offset, Completion<Status> done) {
+    if (offset >= log_end_) {
+        if (epochs_.truncate_from_end(log_end_)) queue_epochs();
+        return done(Status{});
+    }
+    start_truncation(offset, false, std::move(done));
+}
+
+void Log::truncate_fully_and_start_at(Offset offset, Completion<Status> done) {
+    start_truncation(offset, true, std::move(done));
+}
+
+// The files are cut and then read again as after a clean stop: one way to know a directory, not two.
+void Log::start_truncation(Offset end, bool fully, Completion<Status> done) {
+    ASSERT(!truncating_ && !closed_);
+    if (failed_) return done(std::unexpected(*failed_));
+    flush_index_tail();
+    truncating_ = true;
+    pending_.clear();
+    log_end_ = end;
+    written_end_ = durable_end_ = end;
+    log_start_ = fully ? end : std::min(log_start_, end);
+    recovery_point_ = std::min(recovery_point_, end);
+    tail_.truncate_to(fully ? Offset{0} : end);
+    epochs_.truncate_from_end(fully ? Offset{0} : end);
+    LoadRequest request{.directory = directory_,
+                        .clean = true,
+                        .log_start_offset = log_start_,
+                        .topic_id = topic_id_.is_zero() ? std::nullopt : std::optional(topic_id_),
+                        .truncate_to = end,
+                        .truncate_fully = fully,
+                        .now_ms = active_.created_ms,
+                        .config = config_};
+    ports_.writer->queue(client_,
+                         std::make_unique<TruncateTask>(files_, std::move(request), std::move(done)));
+}
+
+// ---------------------------------------------------------------- remove
+
+class Log::RemoveTask final : public FileTask {
+public:
+    RemoveTask(Ref<SegmentFiles> open, std::string from, std::string to, io::Disk& disk,
+               Completion<Status> done)
+        : open_(std::move(open)),
+          from_(std::move(from)),
+          to_(std::move(to)),
+          disk_(&disk),
+          done_(std::move(done)) {}
+
+    Status run(io::FileSystem& files) override {
+        open_->close();
+        TRY_STATUS(files.rename(from_, to_));
+        FAULT_POINT("directory_renamed");
+        return files.sync_directory(parent_path(to_));
+    }
+    void complete(WriteClient*, const Status& outcome) override {
+        if (outcome) disk_->submit({}, std::make_unique<RemoveDirectory>(to_));
+        done_(outcome);
+    }
+
+private:
+    Ref<SegmentFiles> open_;
+    std::string from_;
+    std::string to_;
+    io::Disk* disk_;
+    Completion<Status> done_;
+};
+
+void Log::remove(const std::string& unique_hex, Completion<Status> done) {
+    ASSERT(!closed_);
+    closed_ = true;
+    const auto name = parse_directory_name(last_component(directory_));
+    ASSERT(name.has_value());
+    auto to = join_path(parent_path(directory_),
+                        suffixed_directory_name(name->partition, unique_hex, DirectoryKind::to_delete));
+    ports_.writer->queue(client_, std::make_unique<RemoveTask>(files_, directory_, std::move(to), ports_.disk,
+                                                               std::move(done)));
+}
+
+}  // namespace gregor::storage

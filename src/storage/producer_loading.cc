@@ -1,0 +1,148 @@
+#include "storage/producer_loading.h"
+
+#include <algorithm>
+#include <optional>
+
+#include "base/log.h"
+#include "io/disk_error.h"
+#include "storage/names.h"
+#include "storage/segment_recovery.h"
+#include "storage/segment_scanner.h"
+
+namespace gregor::storage {
+namespace {
+
+// How much of the log's end is read again after a snapshot, to know more than one batch of each producer.
+constexpr std::int64_t k_window_bytes = std::int64_t{1} << 20;
+constexpr std::size_t k_marker_bytes_max = 4096;
+constexpr std::int64_t k_snapshot_bytes_max = std::int64_t{256} << 20;
+
+// Deletes snapshots beyond the end (their offsets will be written again) and those that no segment begins
+// with, save the newest. Returns the others, newest first.
+Result<std::vector<Offset>> usable_snapshots(io::FileSystem& files, const ProducerLoad& load) {
+    std::vector<Offset> offsets;
+    for (const auto& entry : TRY(files.list(load.directory)))
+        if (const auto offset = offset_of_file(entry.name);
+            offset && entry.name == segment_stem(*offset) + k_snapshot_extension)
+            offsets.push_back(*offset);
+    std::ranges::sort(offsets, std::greater{});
+    std::vector<Offset> usable;
+    for (const auto offset : offsets) {
+        const bool has_segment = std::ranges::binary_search(load.segments, offset, {}, &Segment::base);
+        const bool keep = offset <= load.log_end && (has_segment || usable.empty());
+        if (keep) {
+            usable.push_back(offset);
+        } else {
+            TRY_STATUS(remove_if_there(files, segment_path(load.directory, offset, k_snapshot_extension)));
+        }
+    }
+    return usable;
+}
+
+Result<std::optional<ProducerState>> read_snapshot(io::FileSystem& files, const ProducerLoad& load,
+                                                   Offset offset) {
+    const auto path = segment_path(load.directory, offset, k_snapshot_extension);
+    const auto file = TRY(files.open(path, io::OpenMode::read));
+    const auto size = TRY(file->size());
+    std::vector<std::byte> bytes(static_cast<std::size_t>(std::min(size, k_snapshot_bytes_max)));
+    const auto got = TRY(file->read_at(0, bytes));
+    auto state = ProducerState::decode_snapshot(Bytes(bytes).first(got));
+    if (state) return std::move(*state);
+    LOG_WARN("producer_snapshot_dropped", path, state.error().detail);
+    TRY_STATUS(remove_if_there(files, path));
+    return std::nullopt;
+}
+
+Status apply_batch(SegmentScanner& scanner, ProducerState& state) {
+    if (scanner.batch().magic != records::k_magic_v2 || !scanner.header().has_producer_id()) return {};
+    if (!scanner.header().is_control()) {
+        state.apply(producer_batch(scanner.header()));
+        return {};
+    }
+    const auto whole = TRY(scanner.whole(k_marker_bytes_max));
+    if (!whole) return {};
+    if (const auto marker = producer_marker(records::BatchView(*whole))) state.apply(*marker);
+    return {};
+}
+
+// The batches of one segment that begin at or after `from`; scanning starts at `position`.
+Status replay_segment(io::FileSystem& files, const ProducerLoad& load, const Segment& segment,
+                      std::int64_t position, Offset from, ProducerState& state) {
+    const auto log =
+        TRY(files.open(segment_path(load.directory, segment.base, k_log_extension), io::OpenMode::read));
+    SegmentScanner scanner(*log, position, segment.size);
+    while (TRY(scanner.next()))
+        if (scanner.batch().base >= from) TRY_STATUS(apply_batch(scanner, state));
+    return {};
+}
+
+Result<Ref<io::File>> open_index(io::FileSystem& files, const ProducerLoad& load, const Segment& segment) {
+    return files.open(segment_path(load.directory, segment.base, k_index_extension), io::OpenMode::read);
+}
+
+Status replay_from(io::FileSystem& files, const ProducerLoad& load, Offset from, ProducerState& state) {
+    for (std::size_t i = 0; i < load.segments.size(); ++i) {
+        const auto& segment = load.segments[i];
+        if (i + 1 < load.segments.size() && load.segments[i + 1].base <= from) continue;
+        std::int64_t position = 0;
+        if (from > segment.base && segment.index_entries > 0) {
+            const auto index = TRY(open_index(files, load, segment));
+            position = TRY(lookup_offset(*index, segment.base, segment.index_entries, from)).position;
+        }
+        TRY_STATUS(replay_segment(files, load, segment, position, from, state));
+    }
+    return {};
+}
+
+// A batch boundary not far before the last `k_window_bytes` of the active segment.
+Result<std::int64_t> window_begin(io::FileSystem& files, const ProducerLoad& load, const Segment& active) {
+    const auto wanted = active.size - k_window_bytes;
+    if (wanted <= 0 || active.index_entries == 0) return std::int64_t{0};
+    const auto index = TRY(open_index(files, load, active));
+    return TRY(lookup_position(*index, active.base, active.index_entries, wanted)).position;
+}
+
+Status widen_windows(io::FileSystem& files, const ProducerLoad& load, ProducerState& state) {
+    if (state.entries().empty() || load.segments.empty()) return {};
+    const auto& active = load.segments.back();
+    ProducerState recent;
+    const auto begin = TRY(window_begin(files, load, active));
+    TRY_STATUS(replay_segment(files, load, active, begin, active.base, recent));
+    state.adopt_windows(recent);
+    return {};
+}
+
+}  // namespace
+
+Result<ProducerState> load_producers(io::FileSystem& files, const ProducerLoad& load) {
+    const auto snapshots = TRY(usable_snapshots(files, load));
+    ProducerState state;
+    auto from = load.log_start;
+    bool found = false;
+    for (const auto offset : snapshots) {
+        if (offset <= load.log_start) break;
+        auto snapshot = TRY(read_snapshot(files, load, offset));
+        if (!snapshot) continue;
+        state = std::move(*snapshot);
+        from = offset;
+        found = true;
+        break;
+    }
+    // Kafka's rule: no snapshot under a clean marker means that there is no state to find.
+    if (snapshots.empty() && load.clean) return state;
+    if (from < load.log_end) TRY_STATUS(replay_from(files, load, from, state));
+    if (found) TRY_STATUS(widen_windows(files, load, state));
+    state.expire(load.now_ms, load.expiration_ms);
+    return state;
+}
+
+Status write_snapshot(io::FileSystem& files, const std::string& directory, Offset offset, Bytes snapshot,
+                      bool sync) {
+    const auto path = segment_path(directory, offset, k_snapshot_extension);
+    const auto file = TRY(files.open(path, io::OpenMode::create));
+    TRY_STATUS(file->truncate(0));
+    TRY_STATUS(file->write_at(0, std::span(&snapshot, 1)));
+    return sync ? file->sync_data() : Status{};
+}
+
+}  // namespace gregor::storage

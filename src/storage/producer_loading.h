@@ -1,0 +1,31 @@
+// Producer state at a load: the newest good snapshot, then the batches behind it.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/ids.h"
+#include "base/result.h"
+#include "io/ports.h"
+#include "storage/producer_state.h"
+#include "storage/segment.h"
+
+namespace gregor::storage {
+
+struct ProducerLoad {
+    const std::string& directory;
+    const std::vector<Segment>& segments;
+    Offset log_start;
+    Offset log_end;
+    bool clean = false;
+    std::int64_t now_ms = 0;
+    std::int64_t expiration_ms = 0;
+};
+
+Result<ProducerState> load_producers(io::FileSystem& files, const ProducerLoad& load);
+
+Status write_snapshot(io::FileSystem& files, const std::string& directory, Offset offset, Bytes snapshot,
+                      bool sync);
+
+}  // namespace gregor::storage

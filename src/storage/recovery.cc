@@ -1,0 +1,246 @@
+#include "storage/recovery.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/assert.h"
+#include "base/fault.h"
+#include "base/log.h"
+#include "io/disk_error.h"
+#include "storage/checkpoint.h"
+#include "storage/directory_cleanup.h"
+#include "storage/names.h"
+#include "storage/producer_loading.h"
+#include "storage/segment_recovery.h"
+
+namespace gregor::storage {
+namespace {
+
+class Loader {
+public:
+    Loader(io::FileSystem& files, const LoadRequest& request) : files_(files), request_(request) {
+        log_.directory = request.directory;
+    }
+    Result<LoadedLog> load();
+
+private:
+    Status find_or_make_directory();
+    Status check_topic_id();
+    Status read_epoch_cache();
+    Status open_segments();
+    Status recover_from(std::size_t first);
+    Status rebuild_indexes(Segment& segment);
+    Status start_over_at(Offset offset);
+    Status truncate(Offset end);
+    Status settle_offsets();
+    Status settle_epochs();
+    std::size_t first_to_recover() const;
+    void take_active(OpenedSegment opened);
+
+    io::FileSystem& files_;
+    const LoadRequest& request_;
+    LoadedLog log_;
+    std::vector<EpochStart> stored_epochs_;
+    bool distrust_all_ = false;  // the epoch file is damaged: read every batch to know the epochs again
+};
+
+Status Loader::find_or_make_directory() {
+    const auto found = files_.stat(request_.directory);
+    if (found && found->is_directory) return {};
+    if (found) return io::disk_fail(io::DiskFailure::broken, request_.directory + " is not a directory");
+    if (!io::is_disk_failure(found.error(), io::DiskFailure::not_found) || !request_.create)
+        return std::unexpected(found.error());
+    ASSERT(request_.topic_id.has_value());
+    TRY_STATUS(files_.make_directories(request_.directory));
+    FAULT_POINT("partition_directory_made");
+    return files_.sync_directory(parent_path(request_.directory));
+}
+
+Status Loader::check_topic_id() {
+    const auto stored = TRY(read_partition_metadata(files_, request_.directory));
+    if (stored && request_.topic_id && *stored != *request_.topic_id)
+        return fail(ErrorCode::inconsistent_topic_id,
+                    fmt::format("{} holds topic id {}, the metadata says {}", request_.directory,
+                                stored->to_string(), request_.topic_id->to_string()));
+    if (stored) {
+        log_.topic_id = *stored;
+        return {};
+    }
+    if (!request_.topic_id) return {};
+    log_.topic_id = *request_.topic_id;
+    return write_partition_metadata(files_, request_.directory, log_.topic_id);
+}
+
+Status Loader::read_epoch_cache() {
+    auto stored = read_epochs(files_, request_.directory);
+    if (stored) {
+        stored_epochs_ = *stored;
+        log_.epochs = EpochCache(std::move(*stored));
+        return {};
+    }
+    // A checkpoint with garbage in it is worth a full scan, not a broker that does not start.
+    if (io::is_disk_failure(stored.error(), io::DiskFailure::no_permission))
+        return std::unexpected(std::move(stored).error());
+    LOG_WARN("epoch_checkpoint_rebuilt", request_.directory, stored.error().detail);
+    distrust_all_ = true;
+    return {};
+}
+
+std::size_t Loader::first_to_recover() const {
+    if (request_.clean) return log_.segments.size();
+    const auto above = std::ranges::upper_bound(log_.segments, request_.recovery_point, {}, &Segment::base);
+    return above == log_.segments.begin() ? 0 : static_cast<std::size_t>(above - log_.segments.begin()) - 1;
+}
+
+void Loader::take_active(OpenedSegment opened) {
+    log_.segments.back() = opened.segment;
+    log_.active = opened.active;
+    log_.active.created_ms = request_.now_ms;
+    log_.log_end_offset = opened.next_offset;
+}
+
+Status Loader::rebuild_indexes(Segment& segment) {
+    const auto modified_ms = segment.modified_ms;
+    auto known = log_.epochs;  // older batches teach nothing that a good epoch file does not know
+    auto& epochs = distrust_all_ ? log_.epochs : known;
+    const auto rebuilt =
+        TRY(recover_segment(files_, request_.directory, segment.base, request_.config, false, epochs));
+    segment = rebuilt.segment;
+    segment.modified_ms = modified_ms;
+    ++log_.report.indexes_rebuilt;
+    LOG_WARN("segment_indexes_rebuilt", request_.directory, segment.base.value());
+    return {};
+}
+
+Status Loader::open_segments() {
+    log_.segments = TRY(clean_up_directory(files_, request_.directory));
+    for (const auto& segment : log_.segments)
+        if (segment.size > k_segment_bytes_max)
+            return io::disk_fail(io::DiskFailure::broken,
+                                 fmt::format("{}/{}.log is larger than a segment can be", request_.directory,
+                                             segment_stem(segment.base)));
+    if (log_.segments.empty()) return start_over_at(request_.log_start_offset);
+    const auto first = first_to_recover();
+    for (std::size_t i = 0; i < std::min(first, log_.segments.size()); ++i) {
+        auto& segment = log_.segments[i];
+        const bool is_active = i + 1 == log_.segments.size();
+        if (distrust_all_ || !TRY(indexes_look_sane(files_, request_.directory, segment))) {
+            if (is_active) return recover_from(i);
+            TRY_STATUS(rebuild_indexes(segment));
+            continue;
+        }
+        if (!is_active) continue;
+        auto opened = TRY(open_active(files_, request_.directory, segment, request_.config));
+        if (!opened) return recover_from(i);
+        take_active(std::move(*opened));
+    }
+    return first < log_.segments.size() ? recover_from(first) : Status{};
+}
+
+// Verifies all segments from `first` on. Behind a cut nothing can be trusted: later segments go.
+Status Loader::recover_from(std::size_t first) {
+    for (auto i = first; i < log_.segments.size(); ++i) {
+        const auto before = log_.segments[i];
+        const auto opened =
+            TRY(recover_segment(files_, request_.directory, before.base, request_.config, true, log_.epochs));
+        ++log_.report.segments_recovered;
+        log_.report.bytes_scanned += before.size;
+        log_.report.bytes_truncated += opened.bytes_truncated;
+        if (opened.bytes_truncated > 0) {
+            LOG_WARN("log_tail_cut", request_.directory, opened.next_offset.value(), opened.bytes_truncated);
+            if (opened.next_offset < request_.recovery_point)
+                LOG_ERROR("durable_records_damaged", request_.directory, opened.next_offset.value(),
+                          request_.recovery_point.value());
+        }
+        const bool is_cut = opened.bytes_truncated > 0;
+        for (auto later = log_.segments.size(); is_cut && later > i + 1; --later) {
+            TRY_STATUS(remove_segment(files_, request_.directory, log_.segments.back().base));
+            log_.segments.pop_back();
+            ++log_.report.segments_removed;
+        }
+        if (i + 1 == log_.segments.size()) {
+            take_active(opened);
+            log_.segments.back().modified_ms = before.modified_ms;
+        } else {
+            log_.segments[i] = opened.segment;
+            log_.segments[i].modified_ms = before.modified_ms;
+        }
+    }
+    return files_.sync_directory(request_.directory);
+}
+
+Status Loader::start_over_at(Offset offset) {
+    for (const auto& segment : log_.segments)
+        TRY_STATUS(remove_segment(files_, request_.directory, segment.base));
+    log_.epochs.clear();
+    TRY_STATUS(create_segment(files_, request_.directory, offset));
+    OpenedSegment fresh{.segment = {.base = offset, .modified_ms = request_.now_ms},
+                        .active = {.rule = IndexRule(request_.config.index_interval_bytes)},
+                        .next_offset = offset};
+    log_.segments.assign(1, fresh.segment);
+    take_active(std::move(fresh));
+    return {};
+}
+
+Status Loader::truncate(Offset end) {
+    if (end >= log_.log_end_offset) return {};
+    if (log_.segments.front().base > end) return start_over_at(end);
+    while (log_.segments.back().base > end ||
+           (log_.segments.back().base == end && log_.segments.size() > 1)) {
+        TRY_STATUS(remove_segment(files_, request_.directory, log_.segments.back().base));
+        log_.segments.pop_back();
+    }
+    auto& active = log_.segments.back();
+    TRY_STATUS(truncate_segment(files_, request_.directory, active, end));
+    auto opened = TRY(open_active(files_, request_.directory, active, request_.config));
+    if (!opened)
+        return io::disk_fail(io::DiskFailure::broken, request_.directory + ": truncation left no log");
+    take_active(std::move(*opened));
+    log_.log_end_offset = end;
+    return files_.sync_directory(request_.directory);
+}
+
+Status Loader::settle_offsets() {
+    if (request_.truncate_to)
+        TRY_STATUS(request_.truncate_fully ? start_over_at(*request_.truncate_to)
+                                           : truncate(*request_.truncate_to));
+    if (log_.log_end_offset < request_.log_start_offset) TRY_STATUS(start_over_at(request_.log_start_offset));
+    log_.log_start_offset = std::max(request_.log_start_offset, log_.segments.front().base);
+    log_.recovery_point = log_.log_end_offset;  // everything from the checkpointed one on was synced just now
+    return {};
+}
+
+Status Loader::settle_epochs() {
+    log_.epochs.truncate_from_end(log_.log_end_offset);
+    log_.epochs.truncate_from_start(log_.log_start_offset);
+    const auto path = join_path(request_.directory, k_epoch_file);
+    if (log_.epochs.entries() == stored_epochs_ && files_.stat(path)) return {};
+    return write_epochs(files_, request_.directory, log_.epochs.entries());
+}
+
+Result<LoadedLog> Loader::load() {
+    TRY_STATUS(find_or_make_directory());
+    TRY_STATUS(check_topic_id());
+    TRY_STATUS(read_epoch_cache());
+    TRY_STATUS(open_segments());
+    TRY_STATUS(settle_offsets());
+    TRY_STATUS(settle_epochs());
+    log_.producers =
+        TRY(load_producers(files_, {.directory = request_.directory,
+                                    .segments = log_.segments,
+                                    .log_start = log_.log_start_offset,
+                                    .log_end = log_.log_end_offset,
+                                    .clean = request_.clean && !request_.truncate_to,
+                                    .now_ms = request_.now_ms,
+                                    .expiration_ms = request_.config.producer_id_expiration_ms}));
+    return std::move(log_);
+}
+
+}  // namespace
+
+Result<LoadedLog> load_log(io::FileSystem& files, const LoadRequest& request) {
+    return Loader(files, request).load();
+}
+
+}  // namespace gregor::storage

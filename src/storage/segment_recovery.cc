@@ -1,0 +1,229 @@
+#include "storage/segment_recovery.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/fault.h"
+#include "base/log.h"
+#include "io/disk_error.h"
+#include "storage/names.h"
+#include "storage/segment_scanner.h"
+
+namespace gregor::storage {
+namespace {
+
+Result<Ref<io::File>> open_file(io::FileSystem& files, const std::string& directory, Offset base,
+                                std::string_view extension, io::OpenMode mode) {
+    return files.open(segment_path(directory, base, extension), mode);
+}
+
+Status replace_contents(io::File& file, Bytes contents) {
+    TRY_STATUS(file.truncate(0));
+    if (!contents.empty()) TRY_STATUS(file.write_at(0, std::span(&contents, 1)));
+    return file.sync_data();
+}
+
+// The indexes of a segment that is scanned from its begin, within their configured size.
+class IndexRebuild {
+public:
+    IndexRebuild(Offset base, const LogConfig& config)
+        : base_(base),
+          rule_(config.index_interval_bytes),
+          index_max_(static_cast<std::size_t>(config.segment_index_bytes) / k_index_entry_bytes),
+          time_max_(static_cast<std::size_t>(config.segment_index_bytes) / k_time_entry_bytes) {}
+
+    void add(const ScannedBatch& batch) {
+        const auto entries = rule_.add({.last = batch.last,
+                                        .position = batch.position,
+                                        .size = batch.size,
+                                        .max_timestamp = batch.max_timestamp});
+        if (entries.index && index_.size() / k_index_entry_bytes < index_max_)
+            append_entry(index_, base_, *entries.index);
+        if (entries.time) add_time(*entries.time, 1);
+    }
+    void finish() {
+        if (const auto closing = rule_.closing_entry()) add_time(*closing, 0);
+    }
+    Status write(io::FileSystem& files, const std::string& directory, Segment& segment) const {
+        const auto index = TRY(open_file(files, directory, base_, k_index_extension, io::OpenMode::create));
+        TRY_STATUS(replace_contents(*index, index_));
+        const auto time =
+            TRY(open_file(files, directory, base_, k_time_index_extension, io::OpenMode::create));
+        TRY_STATUS(replace_contents(*time, time_));
+        segment.index_entries = static_cast<std::int64_t>(index_.size() / k_index_entry_bytes);
+        segment.time_entries = static_cast<std::int64_t>(time_.size() / k_time_entry_bytes);
+        return {};
+    }
+    // The rule to go on with when the segment grows.
+    IndexRule rule() const {
+        auto rule = rule_;
+        rule.resume(rule_.max(), last_time_);
+        return rule;
+    }
+
+private:
+    void add_time(const TimeEntry& entry, std::size_t reserve) {
+        if (time_.size() / k_time_entry_bytes + reserve >= time_max_ + (reserve == 0 ? 1 : 0)) return;
+        append_entry(time_, base_, entry);
+        last_time_ = entry.timestamp;
+    }
+    Offset base_;
+    IndexRule rule_;
+    std::size_t index_max_;
+    std::size_t time_max_;
+    std::vector<std::byte> index_;
+    std::vector<std::byte> time_;
+    std::int64_t last_time_ = -1;
+};
+
+bool belongs(const ScannedBatch& batch, Offset base, Offset next) {
+    return batch.base >= next && batch.last - base <= k_relative_offset_max;
+}
+
+}  // namespace
+
+Status remove_if_there(io::FileSystem& files, const std::string& path) {
+    auto removed = files.remove(path);
+    if (!removed && io::is_disk_failure(removed.error(), io::DiskFailure::not_found)) return {};
+    return removed;
+}
+
+Status remove_segment(io::FileSystem& files, const std::string& directory, Offset base) {
+    for (const auto* extension : {k_log_extension, k_index_extension, k_time_index_extension,
+                                  k_txn_index_extension, k_snapshot_extension})
+        TRY_STATUS(remove_if_there(files, segment_path(directory, base, extension)));
+    return {};
+}
+
+Status create_segment(io::FileSystem& files, const std::string& directory, Offset base) {
+    TRY_STATUS(remove_if_there(files, segment_path(directory, base, k_txn_index_extension)));
+    for (const auto* extension : {k_log_extension, k_index_extension, k_time_index_extension}) {
+        const auto file = TRY(open_file(files, directory, base, extension, io::OpenMode::create));
+        TRY_STATUS(file->truncate(0));
+        TRY_STATUS(file->sync_data());
+    }
+    FAULT_POINT("segment_created");
+    return files.sync_directory(directory);
+}
+
+Result<bool> indexes_look_sane(io::FileSystem& files, const std::string& directory, Segment& segment) {
+    const auto index = open_file(files, directory, segment.base, k_index_extension, io::OpenMode::read);
+    const auto time = open_file(files, directory, segment.base, k_time_index_extension, io::OpenMode::read);
+    for (const auto* opened : {&index, &time}) {
+        if (*opened) continue;
+        if (io::is_disk_failure(opened->error(), io::DiskFailure::not_found)) return false;
+        return std::unexpected(opened->error());
+    }
+    const auto index_size = TRY((*index)->size());
+    const auto time_size = TRY((*time)->size());
+    constexpr auto k_index_bytes = static_cast<std::int64_t>(k_index_entry_bytes);
+    constexpr auto k_time_bytes = static_cast<std::int64_t>(k_time_entry_bytes);
+    if (index_size % k_index_bytes != 0 || time_size % k_time_bytes != 0) return false;
+    segment.index_entries = index_size / k_index_bytes;
+    segment.time_entries = time_size / k_time_bytes;
+    if (segment.index_entries > 0) {
+        const auto last = TRY(read_index_entry(**index, segment.base, segment.index_entries - 1));
+        if (last.offset <= segment.base || last.position <= 0 || last.position >= segment.size) return false;
+    }
+    if (segment.time_entries > 0) {
+        const auto last = TRY(read_time_entry(**time, segment.base, segment.time_entries - 1));
+        if (last.offset < segment.base || last.timestamp < 0) return false;
+    }
+    return segment.time_entries > 0 || segment.size == 0 || segment.index_entries == 0;
+}
+
+Result<std::optional<OpenedSegment>> open_active(io::FileSystem& files, const std::string& directory,
+                                                 const Segment& segment, const LogConfig& config) {
+    const auto log = TRY(open_file(files, directory, segment.base, k_log_extension, io::OpenMode::read));
+    OpenedSegment opened{.segment = segment, .active = {}, .next_offset = segment.base};
+    opened.active.rule = IndexRule(config.index_interval_bytes);
+    TimeEntry max;
+    std::int64_t from = 0;
+    if (segment.time_entries > 0) {
+        const auto time =
+            TRY(open_file(files, directory, segment.base, k_time_index_extension, io::OpenMode::read));
+        max = TRY(read_time_entry(*time, segment.base, segment.time_entries - 1));
+    }
+    if (segment.index_entries > 0) {
+        const auto index =
+            TRY(open_file(files, directory, segment.base, k_index_extension, io::OpenMode::read));
+        from = TRY(read_index_entry(*index, segment.base, segment.index_entries - 1)).position;
+    }
+    const auto last_time_entry = max.timestamp;
+    SegmentScanner first(*log, 0, segment.size);
+    if (TRY(first.next())) opened.active.first_timestamp = first.batch().max_timestamp;
+    SegmentScanner scanner(*log, from, segment.size);
+    while (TRY(scanner.next())) {
+        const auto& batch = scanner.batch();
+        if (!belongs(batch, segment.base, opened.next_offset)) return std::nullopt;
+        opened.next_offset = batch.last + 1;
+        if (batch.max_timestamp > max.timestamp) max = {batch.max_timestamp, batch.last};
+    }
+    if (scanner.stopped_early()) return std::nullopt;
+    opened.active.rule.resume(max, last_time_entry);
+    return opened;
+}
+
+Result<OpenedSegment> recover_segment(io::FileSystem& files, const std::string& directory, Offset base,
+                                      const LogConfig& config, bool may_cut, EpochCache& epochs) {
+    const auto log = TRY(open_file(files, directory, base, k_log_extension, io::OpenMode::read_write));
+    const auto size = TRY(log->size());
+    if (size > k_segment_bytes_max)
+        return io::disk_fail(io::DiskFailure::broken, fmt::format("{}/{}.log is larger than a segment can be",
+                                                                  directory, segment_stem(base)));
+    OpenedSegment opened{
+        .segment = {.base = base, .size = size, .written = size}, .active = {}, .next_offset = base};
+    IndexRebuild indexes(base, config);
+    SegmentScanner scanner(*log, 0, size);
+    std::int64_t valid_end = 0;
+    while (TRY(scanner.next())) {
+        const auto& batch = scanner.batch();
+        if (!belongs(batch, base, opened.next_offset) || !TRY(scanner.checksum_matches())) break;
+        if (valid_end == 0) opened.active.first_timestamp = batch.max_timestamp;
+        if (batch.end() == size && valid_end > 0 && PLANTED_BUG("offsets_reused_after_crash")) break;
+        indexes.add(batch);
+        if (batch.epoch > epochs.latest()) epochs.assign(batch.epoch, batch.base);
+        opened.next_offset = batch.last + 1;
+        valid_end = batch.end();
+    }
+    indexes.finish();
+    if (may_cut && valid_end < size && !PLANTED_BUG("lost_truncation")) {
+        opened.bytes_truncated = size - valid_end;
+        TRY_STATUS(log->truncate(valid_end));
+        opened.segment.size = opened.segment.written = valid_end;
+    }
+    FAULT_POINT("recovery_before_sync");
+    TRY_STATUS(log->sync_data());
+    TRY_STATUS(indexes.write(files, directory, opened.segment));
+    opened.active.rule = indexes.rule();
+    return opened;
+}
+
+Status truncate_segment(io::FileSystem& files, const std::string& directory, Segment& segment, Offset end) {
+    const auto log =
+        TRY(open_file(files, directory, segment.base, k_log_extension, io::OpenMode::read_write));
+    const auto index =
+        TRY(open_file(files, directory, segment.base, k_index_extension, io::OpenMode::create));
+    const auto time =
+        TRY(open_file(files, directory, segment.base, k_time_index_extension, io::OpenMode::create));
+    const auto start = TRY(lookup_offset(*index, segment.base, segment.index_entries, end - 1));
+    // The entry found may belong to the batch that straddles `end`; one before it is surely whole.
+    std::int64_t cut = start.position;
+    SegmentScanner scanner(*log, cut, segment.size);
+    while (TRY(scanner.next()) && scanner.batch().last < end) cut = scanner.batch().end();
+    while (segment.index_entries > 0 &&
+           TRY(read_index_entry(*index, segment.base, segment.index_entries - 1)).offset >= end)
+        --segment.index_entries;
+    while (segment.time_entries > 0 &&
+           TRY(read_time_entry(*time, segment.base, segment.time_entries - 1)).offset >= end)
+        --segment.time_entries;
+    segment.size = segment.written = cut;
+    TRY_STATUS(time->truncate(segment.time_entries * static_cast<std::int64_t>(k_time_entry_bytes)));
+    TRY_STATUS(index->truncate(segment.index_entries * static_cast<std::int64_t>(k_index_entry_bytes)));
+    TRY_STATUS(log->truncate(cut));
+    const std::array<io::File*, 3> all{log.get(), index.get(), time.get()};
+    return files.sync_all(all);
+}
+
+}  // namespace gregor::storage

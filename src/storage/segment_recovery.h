@@ -1,0 +1,49 @@
+// One segment's files: reading what is to be known of them, verifying and rebuilding them. Blocking.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/ids.h"
+#include "base/result.h"
+#include "io/ports.h"
+#include "storage/epoch_cache.h"
+#include "storage/log_config.h"
+#include "storage/segment.h"
+
+namespace gregor::storage {
+
+inline constexpr std::int64_t k_segment_bytes_max = INT32_MAX;  // positions in indexes are int32
+inline constexpr std::int64_t k_relative_offset_max = INT32_MAX;
+
+// A segment and how its log ends.
+struct OpenedSegment {
+    Segment segment;
+    ActiveSegment active;
+    Offset next_offset;
+    std::int64_t bytes_truncated = 0;
+};
+
+// The indexes have a possible shape and their last entries point into the log. False: rebuild them.
+Result<bool> indexes_look_sane(io::FileSystem& files, const std::string& directory, Segment& segment);
+
+// Reads a sane segment's end, from its last index entry. nullopt: its end is no batch, it needs recovery.
+Result<std::optional<OpenedSegment>> open_active(io::FileSystem& files, const std::string& directory,
+                                                 const Segment& segment, const LogConfig& config);
+
+// Verifies every batch, rebuilds both indexes, learns leader epochs, and cuts the log at the first batch that
+// is not whole and right (unless `may_cut` is false; then the rest stays and is only reported). All synced.
+Result<OpenedSegment> recover_segment(io::FileSystem& files, const std::string& directory, Offset base,
+                                      const LogConfig& config, bool may_cut, EpochCache& epochs);
+
+// Cuts log and indexes before the first batch that ends at or after `end`. The segment is sane.
+Status truncate_segment(io::FileSystem& files, const std::string& directory, Segment& segment, Offset end);
+
+Status create_segment(io::FileSystem& files, const std::string& directory, Offset base);
+// All its files that exist, its producer snapshot included.
+Status remove_segment(io::FileSystem& files, const std::string& directory, Offset base);
+Status remove_if_there(io::FileSystem& files, const std::string& path);
+
+}  // namespace gregor::storage

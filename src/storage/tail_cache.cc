@@ -1,0 +1,84 @@
+#include "storage/tail_cache.h"
+
+#include <algorithm>
+
+#include "base/assert.h"
+
+namespace gregor::storage {
+
+TailCache::Tail::Tail(TailCache& cache) : cache_(&cache), id_(cache.next_tail_++) {
+    cache_->tails_.emplace(id_, this);
+}
+
+TailCache::Tail::~Tail() {
+    for (const auto& entry : entries_) cache_->size_ -= entry.batch.bytes.size();
+    cache_->tails_.erase(id_);
+}
+
+void TailCache::Tail::append(TailBatch batch) {
+    ASSERT(entries_.empty() || entries_.back().batch.last < batch.base);
+    ASSERT(batch.base <= batch.last);
+    const auto number = cache_->next_number_++;
+    cache_->size_ += batch.bytes.size();
+    cache_->admissions_.push_back({id_, number});
+    entries_.push_back({std::move(batch), number});
+    cache_->evict();
+}
+
+void TailCache::Tail::set_written_end(Offset end) {
+    ASSERT(end >= written_end_);
+    written_end_ = end;
+    cache_->evict();
+}
+
+void TailCache::Tail::truncate_to(Offset end) {
+    while (!entries_.empty() && entries_.back().batch.last >= end) {
+        cache_->size_ -= entries_.back().batch.bytes.size();
+        entries_.pop_back();
+    }
+    written_end_ = std::min(written_end_, end);
+}
+
+void TailCache::Tail::reset(Offset end) {
+    for (const auto& entry : entries_) cache_->size_ -= entry.batch.bytes.size();
+    entries_.clear();
+    written_end_ = end;
+}
+
+bool TailCache::Tail::holds(Offset offset) const {
+    return !entries_.empty() && offset >= entries_.front().batch.base && offset <= entries_.back().batch.last;
+}
+
+TailCache::Tail::Found TailCache::Tail::read(Offset from, Offset upper_bound, std::size_t max_bytes,
+                                             bool min_one) const {
+    ASSERT(holds(from));
+    auto at =
+        std::ranges::lower_bound(entries_, from, {}, [](const Entry& entry) { return entry.batch.last; });
+    Found found{.records = {}, .next_offset = from};
+    for (; at != entries_.end() && at->batch.last < upper_bound; ++at) {
+        const auto& bytes = at->batch.bytes;
+        const bool fits = found.records.size() + bytes.size() <= max_bytes;
+        if (!fits && !(min_one && found.records.empty())) break;
+        found.records.append(bytes);
+        found.next_offset = at->batch.last + 1;
+    }
+    return found;
+}
+
+void TailCache::evict() {
+    while (size_ > capacity_ && !admissions_.empty()) {
+        const auto oldest = admissions_.front();
+        const auto tail = tails_.find(oldest.tail);
+        const bool is_there = tail != tails_.end() && !tail->second->entries_.empty() &&
+                              tail->second->entries_.front().number == oldest.number;
+        if (is_there) {
+            auto& entries = tail->second->entries_;
+            if (entries.front().batch.last >= tail->second->written_end_) return;
+            size_ -= entries.front().batch.bytes.size();
+            entries.pop_front();
+        }
+        admissions_.pop_front();
+    }
+}
+
+}  // namespace gregor::storage
