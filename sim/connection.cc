@@ -97,8 +97,11 @@ void Connection::flush(Side side) {
     auto bytes = take_outgoing(end, room);
     const auto size = bytes.size();
     if (size > 0) launch(side, std::move(bytes));
-    if (end.outgoing.empty() && end.closes_when_sent) return close(side);
+    const Ref<Connection> self(this);  // the handler may destroy its stream
     if (size > 0 && end.handler != nullptr) end.handler->on_sent(size);
+    if (!end.open || !end.outgoing.empty() || !end.closes_when_sent) return;
+    launch_end(side);
+    tell_closed(side, {ErrorCode::network_exception, "closed after everything was sent"});
 }
 
 std::vector<std::byte> Connection::take_outgoing(End& end, std::size_t limit) {

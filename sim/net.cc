@@ -42,7 +42,7 @@ std::unique_ptr<io::Network> Net::open_for(Machine& machine, ShardId shard) {
 Result<std::uint16_t> Net::listen(Machine& machine, std::uint32_t listener, const io::Endpoint& at) {
     const auto port = at.port == 0 ? free_port(machine.number()) : at.port;
     const auto [place, is_new] =
-        listeners_.try_emplace({machine.number(), port}, Listener{machine.process(), listener});
+        listeners_.try_emplace({machine.number(), port}, Listener{machine.process(), listener, 0});
     if (!is_new) {
         return fail(ErrorCode::network_exception,
                     "port " + std::to_string(port) + " is taken on " + machine.host());
@@ -104,9 +104,9 @@ void Net::arrive(ProcessId client, const io::Endpoint& to, Machine& target, io::
                     });
 }
 
-void Net::accept(const Listener& listener, Ref<Connection> connection) {
+void Net::accept(Listener& listener, Ref<Connection> connection) {
     const auto shards = world_.machine(listener.process.machine).shard_count();
-    const ShardId shard{static_cast<std::uint32_t>(prng_.below(shards))};
+    const ShardId shard{listener.accepted++ % shards};
     const auto handler = accept_handlers_.find({listener.process, shard});
     ASSERT(handler != accept_handlers_.end());
     world_.schedule(

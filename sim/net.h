@@ -36,7 +36,8 @@ private:
     friend class SimNetwork;
     struct Listener {
         ProcessId process;
-        std::uint32_t id = 0;  // the number its owner gave it
+        std::uint32_t id = 0;        // the number its owner gave it
+        std::uint32_t accepted = 0;  // for turns among the shards
     };
     using Address = std::pair<std::uint32_t, std::uint16_t>;  // machine, port
     using Shard = std::pair<ProcessId, ShardId>;
@@ -45,7 +46,7 @@ private:
     void stop_listening(ProcessId process, std::uint32_t listener);
     void connect(Machine& from, const io::Endpoint& to, io::ConnectHandler& handler);
     void arrive(ProcessId client, const io::Endpoint& to, Machine& target, io::ConnectHandler& handler);
-    void accept(const Listener& listener, Ref<Connection> connection);
+    void accept(Listener& listener, Ref<Connection> connection);
     void forget_closed();
     Duration latency();
     std::uint16_t free_port(std::uint32_t machine);

@@ -30,19 +30,46 @@ void SimExecutor::run_turn() {
     }
 }
 
-// Timers are late by up to a millisecond, never early.
 io::TimerId SimExecutor::call_at(Instant when, io::Task task) {
-    const auto late = Duration::nanos(prng_.between(0, 1'000'000));
-    if (when > Instant::never() - Duration::seconds(1)) when = Instant::never() - Duration::seconds(1);
-    const auto event =
-        world_.schedule(std::max(when, world_.now()) + late, process_, "timer", std::move(task));
-    return {(std::uint64_t{event.generation} << 32U) + event.slot + 1};
+    const auto id = ++last_timer_;
+    timers_.emplace(TimerKey{when, id}, std::move(task));
+    timer_times_.emplace(id, when);
+    schedule_timers();
+    return {id};
 }
 
 void SimExecutor::cancel(io::TimerId timer) {
-    if (timer.value == 0) return;
-    const auto value = timer.value - 1;
-    world_.cancel({static_cast<std::uint32_t>(value), static_cast<std::uint32_t>(value >> 32U)});
+    const auto found = timer_times_.find(timer.value);
+    if (found == timer_times_.end()) return;
+    const auto at = timers_.find({found->second, timer.value});
+    timer_times_.erase(found);
+    const auto dropped = std::move(at->second);
+    timers_.erase(at);
+}
+
+// An event that turns out too early costs little; one for every cancelled timer would cost much.
+void SimExecutor::schedule_timers() {
+    if (timers_.empty() || timers_.begin()->first.first >= timers_due_) return;
+    world_.cancel(timers_event_);
+    timers_due_ = std::max(timers_.begin()->first.first, world_.now());
+    const auto late = Duration::nanos(prng_.between(0, 1'000'000));
+    timers_event_ = world_.schedule(timers_due_ + late, process_, "timers", [this] { run_timers(); });
+}
+
+void SimExecutor::run_timers() {
+    timers_due_ = Instant::never();
+    while (!timers_.empty() && timers_.begin()->first.first <= world_.now() && world_.is_alive(process_)) {
+        auto due = timers_.extract(timers_.begin());
+        timer_times_.erase(due.key().second);
+        due.mapped()();
+    }
+    schedule_timers();
+}
+
+void SimExecutor::drop_tasks() {
+    queue_.clear();
+    timers_.clear();
+    timer_times_.clear();
 }
 
 // ---------------------------------------------------------------- Clock

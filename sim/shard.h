@@ -15,22 +15,31 @@ namespace gregor::sim {
 class Machine;
 class ShardFake;
 
-// Tasks run in order of posting, a turn at a time, a few microseconds after the turn before.
+// Tasks run in order of posting, a turn at a time, a few microseconds after the turn before. Timers run in
+// order of their times, late by up to a millisecond, never early.
 class SimExecutor final : public io::Executor {
 public:
     SimExecutor(World& world, ProcessId process, Prng prng) : world_(world), process_(process), prng_(prng) {}
     void post(io::Task task) override;
     io::TimerId call_at(Instant when, io::Task task) override;
     void cancel(io::TimerId timer) override;
-    void drop_tasks() { queue_.clear(); }
+    void drop_tasks();
 
 private:
+    using TimerKey = std::pair<Instant, std::uint64_t>;
     void run_turn();
+    void schedule_timers();
+    void run_timers();
     World& world_;
     ProcessId process_;
     Prng prng_;
     std::deque<io::Task> queue_;
     bool turn_scheduled_ = false;
+    std::map<TimerKey, io::Task> timers_;
+    std::map<std::uint64_t, Instant> timer_times_;
+    std::uint64_t last_timer_ = 0;
+    Instant timers_due_ = Instant::never();  // when the scheduled event looks at them
+    EventId timers_event_{};
 };
 
 class SimClock final : public io::Clock {

@@ -28,6 +28,7 @@ World::World(WorldOptions options)
 
 World::~World() {
     const AbandonScope the_world_ends;
+    ended_ = true;  // what the dying tasks still schedule never happens
     for (auto& slot : slots_) slot.task = nullptr;
     for (auto& machine : machines_) machine->drop_program();
 }
@@ -35,6 +36,7 @@ World::~World() {
 std::int64_t World::wall_clock_ms() const { return k_first_wall_clock_ms + now_.to_nanos() / 1'000'000; }
 
 EventId World::schedule(Instant when, ProcessId owner, const char* kind, io::Task task) {
+    if (ended_) return {};
     if (free_slots_.empty()) {
         free_slots_.push_back(static_cast<std::uint32_t>(slots_.size()));
         slots_.emplace_back();

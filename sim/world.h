@@ -31,7 +31,7 @@ struct ProcessId {
 inline constexpr ProcessId k_world_process{};
 
 struct EventId {
-    std::uint32_t slot = 0;
+    std::uint32_t slot = 0xffff'ffffU;  // none
     std::uint32_t generation = 0;
 };
 
@@ -138,6 +138,7 @@ private:
     std::vector<Checker*> checkers_;
     std::vector<Armed> armed_;
     ProcessId current_;
+    bool ended_ = false;
     std::uint64_t events_ = 0;
     std::uint64_t hash_ = 0;
     std::optional<std::string> failure_;

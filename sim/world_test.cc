@@ -41,7 +41,9 @@ std::uint64_t hash_of(std::uint64_t seed, int tasks) {
     world
         .add_machine(std::make_unique<Machine>(world, MachineOptions{.host = "a"}, script([&](Script& self) {
                                                    for (int i = 0; i < tasks; ++i)
-                                                       self.ports[0].executor.call_at(world.now(), [] {});
+                                                       self.ports[0].executor.post([&, i] {
+                                                           world.note("task", static_cast<std::uint64_t>(i));
+                                                       });
                                                })))
         .start();
     world.run_until(world.now() + Duration::seconds(1));

@@ -35,7 +35,7 @@ public:
 
     Completion() = default;
     template <class F>
-        requires std::constructible_from<Function, F> && (!std::same_as<std::remove_cvref_t<F>, Completion>)
+        requires(!std::same_as<std::remove_cvref_t<F>, Completion>) && std::constructible_from<Function, F>
     Completion(F&& function) : function_(std::forward<F>(function)) {}
     Completion(Completion&& other) noexcept : function_(std::exchange(other.function_, nullptr)) {}
     Completion& operator=(Completion&& other) noexcept {

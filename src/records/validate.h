@@ -32,10 +32,10 @@ struct ValidationRules {
     TimestampType timestamp_type = TimestampType::create_time;
     std::int64_t timestamp_before_max_ms = std::numeric_limits<std::int64_t>::max();
     std::int64_t timestamp_after_max_ms = 3'600'000;
-    bool compacted = false;             // cleanup.policy contains compact: every record needs a key
+    bool compacted = false;               // cleanup.policy contains compact: every record needs a key
     std::optional<Codec> target_codec{};  // compression.type; nullopt keeps the producer's
     std::optional<int> target_level{};    // compression.<codec>.level; nullopt is Kafka's default
-    std::int64_t now_ms = 0;            // wall clock: the append time
+    std::int64_t now_ms = 0;              // wall clock: the append time
     std::size_t inflated_bytes_max = std::size_t{1}
                                      << 30U;  // of a compressed batch; MESSAGE_TOO_LARGE beyond
 };

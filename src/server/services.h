@@ -14,6 +14,7 @@ class Replicas;
 }
 namespace gregor::coordinator {
 class GroupCoordinator;
+class ProducerIds;
 }
 namespace gregor::security {
 class Authorizer;
@@ -21,6 +22,7 @@ class Authorizer;
 
 namespace gregor::server {
 
+class FetchSessions;
 struct ServerConfig;
 
 // A handler includes the headers of the services it uses. Each of them is called on this shard and answers on
@@ -34,7 +36,9 @@ struct ShardServices {
     metadata::AutoTopicCreation& auto_topics;  // topics made because somebody asked for them
     replication::Replicas& replicas;           // append, fetch, list offsets, wherever the partition lives
     coordinator::GroupCoordinator& groups;     // groups and offsets, wherever their shard lives
+    coordinator::ProducerIds& producer_ids;    // for idempotent producers
     const security::Authorizer& authorizer;
+    FetchSessions& fetch_sessions;  // of this shard's connections
 };
 
 }  // namespace gregor::server

@@ -2,7 +2,7 @@
 
 import re
 
-from model import Api, FIXED, Field, Message, NEVER, NO_VERSION, SIZED, SchemaFile, Struct, Versions
+from model import Api, FIXED, Field, Message, NEVER, NO_VERSION, SchemaFile, Struct, Versions
 
 KINDS = ("record", "key", "value", "data", "header")
 
@@ -245,5 +245,4 @@ def ordered(message):
 
 
 def parse_file(path, text):
-    assert set(FIXED).isdisjoint(SIZED)
     return Parser(path, text).parse()

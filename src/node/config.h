@@ -1,0 +1,43 @@
+// The node's settings as each room wants them.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "metadata/auto_topic_creation.h"
+#include "node/listeners.h"
+#include "node/settings.h"
+#include "replication/replica_shard.h"
+#include "server/config.h"
+#include "storage/log_dirs.h"
+
+namespace gregor::node {
+
+struct NodeConfig {
+    Settings settings;
+    BrokerId node_id;
+    std::vector<Listener> listeners;             // broker and controller ones
+    std::vector<Listener> advertised_listeners;  // the broker's
+    std::vector<std::string> controller_listener_names;
+    std::string inter_broker_listener;
+    storage::LogDirsConfig log_dirs;
+    storage::Durability durability = storage::Durability::disk;
+    std::uint32_t shards = 0;  // 0: one a CPU
+    metadata::AutoTopicSettings auto_topics;
+
+    bool is_controller_listener(const std::string& name) const;
+};
+
+// Reads and cross-checks. The error is one sentence with the place, the key, the value and the remedy.
+Result<NodeConfig> make_config(Settings settings);
+
+// What a node without a properties file runs with: broker and controller in one, on localhost, data in
+// ./data.
+std::vector<Property> embedded_defaults();
+
+server::ServerConfig server_config(const NodeConfig& config, const std::string& cluster_id);
+
+}  // namespace gregor::node

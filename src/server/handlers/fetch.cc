@@ -1,0 +1,271 @@
+// Fetch v4..v18.   v5 log start · v7 sessions (KIP-227) · v9 leader epochs · v11 rack · v12 flexible,
+// divergence
+//                  (KIP-595) · v13 topic ids · v15 replica state (KIP-903) · v16 leader hints (KIP-951) ·
+//                  v17 directory id · v18 high watermark of the follower
+// Runs on the connection's shard; partitions are read on theirs. Records travel as slices, never copied.
+#include <memory>
+#include <set>
+
+#include "gen/api/fetch.h"
+#include "metadata/image_source.h"
+#include "replication/replicas.h"
+#include "server/config.h"
+#include "server/fetch_session.h"
+#include "server/handlers/handlers.h"
+#include "server/leader_hints.h"
+#include "server/request_context.h"
+
+namespace gregor::server {
+namespace {
+
+using msg::FetchRequest;
+using msg::FetchResponse;
+using replication::FetchOutcome;
+
+constexpr std::int16_t k_storage_error_from = 6;
+constexpr std::int16_t k_topic_ids_from = 13;
+constexpr std::int32_t k_final_epoch = -1;  // closes the session, or never had one
+constexpr std::int32_t k_initial_epoch = 0;
+constexpr std::int8_t k_read_committed = 1;
+
+enum class SessionUse : std::uint8_t { none, create, incremental };
+
+class FetchCall {
+public:
+    FetchCall(const FetchRequest& request, RequestContext& context, Completion<FetchResponse> done)
+        : request_(request),
+          context_(context),
+          done_(std::move(done)),
+          sessions_(context.services().fetch_sessions),
+          image_(context.services().images.current()) {}
+
+    static void run(std::unique_ptr<FetchCall> call) {
+        auto& self = *call;
+        if (const auto error = self.open_session(); error != ErrorCode::none) return self.refuse(error);
+        for (const auto& partition : self.asked_) self.resolve(partition);
+        replication::FetchOptions options;
+        options.isolation = self.isolation();
+        options.max_bytes = std::min(self.request_.max_bytes, self.context_.config().fetch_bytes_max);
+        options.min_bytes = std::min(self.request_.min_bytes, options.max_bytes);
+        const bool answer_now = self.has_error_ || self.fetches_.empty();
+        options.deadline = answer_now ? Instant{} : self.context_.deadline(self.request_.max_wait_ms);
+        auto fetches = std::exchange(self.fetches_, {});
+        self.context_.services().replicas.fetch(
+            std::move(fetches), options,
+            [call = std::move(call)](std::vector<FetchOutcome> outcomes) mutable {
+                call->finish(std::move(outcomes));
+            });
+    }
+
+private:
+    bool uses_topic_ids() const { return context_.api_version() >= k_topic_ids_from; }
+    bool is_follower() const { return request_.replica_id >= 0 || request_.replica_state.replica_id >= 0; }
+    replication::Isolation isolation() const {
+        return request_.isolation_level == k_read_committed ? replication::Isolation::read_committed
+                                                            : replication::Isolation::read_uncommitted;
+    }
+
+    // Settles which session this request uses, and lists what it asks for.
+    ErrorCode open_session() {
+        if (is_follower())
+            return ErrorCode::not_leader_or_follower;  // no replication yet: nobody may follow us
+        const auto id = request_.session_id;
+        const auto epoch = request_.session_epoch;
+        if (epoch == k_initial_epoch || epoch == k_final_epoch) {
+            if (id != 0) sessions_.close(id);
+            use_ = epoch == k_initial_epoch ? SessionUse::create : SessionUse::none;
+            for_each_partition(
+                [this](SessionPartition partition) { asked_.push_back(std::move(partition)); });
+            return ErrorCode::none;
+        }
+        if (const auto error = sessions_.check(id, epoch, uses_topic_ids()); error != ErrorCode::none)
+            return error;
+        auto& session = *sessions_.find(id);
+        use_ = SessionUse::incremental;
+        session_id_ = id;
+        session.next_epoch = next_session_epoch(epoch);
+        session_epoch_ = session.next_epoch;
+        session.last_used = context_.now();
+        for_each_partition([&session](SessionPartition partition) { session.put(std::move(partition)); });
+        forget(session);
+        if (session.partitions().empty()) {
+            sessions_.close(id);
+            use_ = SessionUse::none;
+            return ErrorCode::none;
+        }
+        asked_.assign(session.partitions().begin(), session.partitions().end());
+        return ErrorCode::none;
+    }
+
+    template <class Visit>
+    void for_each_partition(Visit visit) const {
+        for (const auto& topic : request_.topics) {
+            for (const auto& partition : topic.partitions) {
+                visit(SessionPartition{
+                    .key = {topic.topic_id, std::string(topic.topic), PartitionIndex{partition.partition}},
+                    .fetch_offset = partition.fetch_offset,
+                    .max_bytes = partition.partition_max_bytes,
+                    .current_leader_epoch = partition.current_leader_epoch,
+                    .last_fetched_epoch = partition.last_fetched_epoch});
+            }
+        }
+    }
+
+    void forget(FetchSession& session) const {
+        for (const auto& topic : request_.forgotten_topics_data) {
+            for (const auto index : topic.partitions) {
+                session.forget({topic.topic_id, std::string(topic.topic), PartitionIndex{index}});
+            }
+        }
+    }
+
+    void resolve(const SessionPartition& asked) {
+        auto& outcome = outcomes_.emplace_back();
+        const auto* topic =
+            uses_topic_ids() ? image_->topic(asked.key.topic_id) : image_->topic(asked.key.topic);
+        if (uses_topic_ids() && topic == nullptr) {
+            outcome.error = ErrorCode::unknown_topic_id;
+        } else if (const auto name =
+                       topic == nullptr ? std::string_view(asked.key.topic) : std::string_view(topic->name);
+                   !context_.allows(security::Operation::read, security::ResourceType::topic, name)) {
+            outcome.error = ErrorCode::topic_authorization_failed;
+        } else if (topic == nullptr || !topic->partitions.contains(asked.key.partition)) {
+            outcome.error = ErrorCode::unknown_topic_or_partition;
+        } else {
+            places_.push_back(outcomes_.size() - 1);
+            fetches_.push_back({.partition = {topic->id, asked.key.partition},
+                                .fetch_offset = Offset{asked.fetch_offset},
+                                .max_bytes = asked.max_bytes,
+                                .current_leader_epoch = LeaderEpoch{asked.current_leader_epoch},
+                                .last_fetched_epoch = LeaderEpoch{asked.last_fetched_epoch}});
+        }
+        has_error_ = has_error_ || outcome.error != ErrorCode::none;
+    }
+
+    void refuse(ErrorCode error) {
+        FetchResponse response;
+        response.error_code = error;
+        done_(std::move(response));
+    }
+
+    void finish(std::vector<FetchOutcome> fetched) {
+        for (std::size_t i = 0; i < places_.size(); ++i) outcomes_[places_[i]] = std::move(fetched[i]);
+        if (context_.api_version() < k_storage_error_from) hide_storage_errors();
+        FetchSession* session = nullptr;
+        if (use_ == SessionUse::create) {
+            session = create_session();
+        } else if (use_ == SessionUse::incremental) {
+            session = sessions_.find(session_id_);
+            if (session == nullptr) return refuse(ErrorCode::fetch_session_id_not_found);
+            if (session->next_epoch != session_epoch_) return refuse(ErrorCode::invalid_fetch_session_epoch);
+        }
+        answer(session);
+    }
+
+    void hide_storage_errors() {
+        for (auto& outcome : outcomes_) {
+            if (outcome.error == ErrorCode::kafka_storage_error)
+                outcome.error = ErrorCode::not_leader_or_follower;
+        }
+    }
+
+    FetchSession* create_session() {
+        auto* session =
+            asked_.empty() ? nullptr : sessions_.create(uses_topic_ids(), asked_.size(), context_.now());
+        if (session == nullptr) return nullptr;
+        for (const auto& partition : asked_) session->put(partition);
+        return session;
+    }
+
+    void answer(FetchSession* session) {
+        FetchResponse response;
+        response.session_id = session == nullptr ? 0 : session->id;
+        std::set<BrokerId> leaders;
+        for (std::size_t i = 0; i < asked_.size(); ++i) {
+            const auto& key = asked_[i].key;
+            auto& outcome = outcomes_[i];
+            const bool has_records = !outcome.records.empty();
+            if (session != nullptr && !note_answer(*session, key, outcome)) continue;
+            if (names_new_leader(outcome.error)) leaders.insert(outcome.leader.leader);
+            auto& topic = topic_row(response, key);
+            topic.partitions.push_back(partition_row(key, std::move(outcome)));
+            if (session != nullptr && has_records) session->move_to_end(key);
+        }
+        add_node_endpoints<FetchResponse::NodeEndpoint>(response.node_endpoints, leaders, *image_,
+                                                        context_.listener_name());
+        done_(std::move(response));
+    }
+
+    // Remembers what the client is told; false when it knows all of that already.
+    bool note_answer(FetchSession& session, const FetchKey& key, const FetchOutcome& outcome) const {
+        auto* partition = session.find(key);
+        if (partition == nullptr) return use_ == SessionUse::create;
+        const bool is_news = partition->is_new || !outcome.records.empty() ||
+                             outcome.error != ErrorCode::none || outcome.diverging_epoch ||
+                             partition->sent_high_watermark != outcome.high_watermark.value() ||
+                             partition->sent_log_start_offset != outcome.log_start_offset.value();
+        partition->is_new = false;
+        partition->sent_high_watermark =
+            outcome.error == ErrorCode::none ? outcome.high_watermark.value() : -1;
+        partition->sent_log_start_offset = outcome.log_start_offset.value();
+        return is_news || use_ == SessionUse::create;
+    }
+
+    FetchResponse::FetchableTopicResponse& topic_row(FetchResponse& response, const FetchKey& key) const {
+        if (!response.responses.empty()) {
+            auto& last = response.responses.back();
+            if (last.topic_id == key.topic_id && last.topic == key.topic) return last;
+        }
+        auto& row = response.responses.emplace_back();
+        row.topic_id = key.topic_id;
+        row.topic = key.topic;
+        return row;
+    }
+
+    FetchResponse::PartitionData partition_row(const FetchKey& key, FetchOutcome outcome) const {
+        FetchResponse::PartitionData row;
+        row.partition_index = key.partition.value();
+        row.error_code = outcome.error;
+        row.high_watermark = outcome.high_watermark.value();
+        row.last_stable_offset = outcome.last_stable_offset.value();
+        row.log_start_offset = outcome.log_start_offset.value();
+        if (outcome.diverging_epoch) {
+            row.diverging_epoch.epoch = outcome.diverging_epoch->epoch.value();
+            row.diverging_epoch.end_offset = outcome.diverging_epoch->end_offset.value();
+        }
+        if (names_new_leader(outcome.error)) set_current_leader(row.current_leader, outcome.leader);
+        row.aborted_transactions = std::nullopt;
+        if (outcome.error == ErrorCode::none && request_.isolation_level == k_read_committed) {
+            auto& aborted = row.aborted_transactions.emplace();
+            for (const auto& entry : outcome.aborted_transactions) {
+                auto& added = aborted.emplace_back();
+                added.producer_id = entry.producer_id.value();
+                added.first_offset = entry.first_offset.value();
+            }
+        }
+        row.records = protocol::Records(std::move(outcome.records));
+        return row;
+    }
+
+    const FetchRequest& request_;
+    RequestContext& context_;
+    Completion<FetchResponse> done_;
+    FetchSessions& sessions_;
+    Ref<const metadata::Image> image_;
+    SessionUse use_ = SessionUse::none;
+    std::int32_t session_id_ = 0;
+    std::int32_t session_epoch_ = 0;
+    std::vector<SessionPartition> asked_;
+    std::vector<FetchOutcome> outcomes_;
+    std::vector<replication::PartitionFetch> fetches_;
+    std::vector<std::size_t> places_;  // of the fetches among the outcomes
+    bool has_error_ = false;
+};
+
+}  // namespace
+
+void handle_fetch(const FetchRequest& request, RequestContext& context, Completion<FetchResponse> done) {
+    FetchCall::run(std::make_unique<FetchCall>(request, context, std::move(done)));
+}
+
+}  // namespace gregor::server

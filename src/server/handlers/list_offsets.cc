@@ -1,0 +1,135 @@
+// ListOffsets v1..v11.   v2 isolation level · v4 leader epochs (KIP-320) · v6 flexible · v7 max timestamp
+// (KIP-734) ·
+//                        v8 earliest local · v9 latest tiered (KIP-1005) · v10 timeout · v11 earliest pending
+//                        upload
+#include <memory>
+#include <set>
+#include <utility>
+
+#include "gen/api/list_offsets.h"
+#include "metadata/image_source.h"
+#include "replication/replicas.h"
+#include "server/handlers/handlers.h"
+#include "server/request_context.h"
+
+namespace gregor::server {
+namespace {
+
+using msg::ListOffsetsRequest;
+using msg::ListOffsetsResponse;
+using replication::OffsetLookupOutcome;
+
+constexpr std::int64_t k_latest_tiered = -5;
+constexpr std::int64_t k_earliest_pending_upload = -6;
+constexpr std::int32_t k_consumer = -1;
+
+// The first version that knows a special timestamp; nullopt for values that mean nothing.
+std::optional<std::int16_t> first_version_of(std::int64_t timestamp) {
+    if (timestamp >= storage::k_earliest_timestamp) return 1;
+    switch (timestamp) {
+        case storage::k_max_timestamp: return 7;
+        case storage::k_earliest_local_timestamp: return 8;
+        case k_latest_tiered: return 9;
+        case k_earliest_pending_upload: return 11;
+        default: return std::nullopt;
+    }
+}
+
+class ListOffsetsCall {
+public:
+    ListOffsetsCall(const ListOffsetsRequest& request, RequestContext& context,
+                    Completion<ListOffsetsResponse> done)
+        : request_(request),
+          context_(context),
+          done_(std::move(done)),
+          image_(context.services().images.current()) {}
+
+    static void run(std::unique_ptr<ListOffsetsCall> call) {
+        auto& self = *call;
+        for (const auto& topic : self.request_.topics) {
+            for (const auto& partition : topic.partitions)
+                self.named_.emplace(topic.name, partition.partition_index);
+        }
+        for (const auto& topic : self.request_.topics) {
+            for (const auto& partition : topic.partitions) self.resolve(topic, partition);
+        }
+        auto lookups = std::exchange(self.lookups_, {});
+        self.context_.services().replicas.list_offsets(
+            std::move(lookups), [call = std::move(call)](std::vector<OffsetLookupOutcome> found) mutable {
+                call->finish(found);
+            });
+    }
+
+private:
+    replication::Isolation isolation() const {
+        if (request_.replica_id != k_consumer) return replication::Isolation::log_end;
+        return request_.isolation_level == 1 ? replication::Isolation::read_committed
+                                             : replication::Isolation::read_uncommitted;
+    }
+
+    void resolve(const ListOffsetsRequest::ListOffsetsTopic& topic,
+                 const ListOffsetsRequest::ListOffsetsPartition& partition) {
+        auto& outcome = outcomes_.emplace_back();
+        const auto* known = image_->topic(topic.name);
+        const PartitionIndex index{partition.partition_index};
+        const auto since = first_version_of(partition.timestamp);
+        if (!context_.allows(security::Operation::describe, security::ResourceType::topic, topic.name)) {
+            outcome.error = ErrorCode::topic_authorization_failed;
+        } else if (is_repeated(topic.name, partition.partition_index)) {
+            outcome.error = ErrorCode::invalid_request;
+        } else if (!since || *since > context_.api_version()) {
+            outcome.error = ErrorCode::unsupported_version;
+        } else if (known == nullptr || !known->partitions.contains(index)) {
+            outcome.error = ErrorCode::unknown_topic_or_partition;
+        } else if (partition.timestamp > k_latest_tiered) {
+            places_.push_back(outcomes_.size() - 1);
+            lookups_.push_back({{known->id, index},
+                                LeaderEpoch{partition.current_leader_epoch},
+                                partition.timestamp,
+                                isolation()});
+        }  // else: nothing is tiered, so there is no such offset
+    }
+
+    // Every occurrence of a partition that a request names twice is refused.
+    bool is_repeated(std::string_view name, std::int32_t index) const {
+        return named_.count({name, index}) > 1;
+    }
+
+    void finish(const std::vector<OffsetLookupOutcome>& found) {
+        for (std::size_t i = 0; i < places_.size(); ++i) outcomes_[places_[i]] = found[i];
+        ListOffsetsResponse response;
+        std::size_t place = 0;
+        for (const auto& topic : request_.topics) {
+            auto& row = response.topics.emplace_back();
+            row.name = topic.name;
+            for (const auto& partition : topic.partitions) {
+                const auto& outcome = outcomes_[place++];
+                auto& entry = row.partitions.emplace_back();
+                entry.partition_index = partition.partition_index;
+                entry.error_code = outcome.error;
+                entry.timestamp = outcome.timestamp;
+                entry.offset = outcome.offset.value();
+                entry.leader_epoch = outcome.leader_epoch.value();
+            }
+        }
+        done_(std::move(response));
+    }
+
+    const ListOffsetsRequest& request_;
+    RequestContext& context_;
+    Completion<ListOffsetsResponse> done_;
+    Ref<const metadata::Image> image_;
+    std::multiset<std::pair<std::string_view, std::int32_t>> named_;
+    std::vector<OffsetLookupOutcome> outcomes_;
+    std::vector<replication::OffsetLookup> lookups_;
+    std::vector<std::size_t> places_;
+};
+
+}  // namespace
+
+void handle_list_offsets(const ListOffsetsRequest& request, RequestContext& context,
+                         Completion<ListOffsetsResponse> done) {
+    ListOffsetsCall::run(std::make_unique<ListOffsetsCall>(request, context, std::move(done)));
+}
+
+}  // namespace gregor::server

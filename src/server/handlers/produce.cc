@@ -1,0 +1,196 @@
+// Produce v3..v13.   v7 zstd · v8 errors by record (KIP-467) · v9 flexible · v10 leader hints (KIP-951) ·
+//                    v12 implicit transaction partitions (KIP-890) · v13 topic ids (KIP-516)
+// Runs on the connection's shard; every partition answers from its own. A request succeeds as a whole while
+// entries in it fail. Batches of transactions are refused until the transaction coordinator is there.
+#include <memory>
+#include <set>
+
+#include "gen/api/produce.h"
+#include "metadata/image_source.h"
+#include "records/batch.h"
+#include "replication/replicas.h"
+#include "server/config.h"
+#include "server/handlers/handlers.h"
+#include "server/leader_hints.h"
+#include "server/request_context.h"
+
+namespace gregor::server {
+namespace {
+
+using msg::ProduceRequest;
+using msg::ProduceResponse;
+using replication::AppendOutcome;
+
+constexpr std::int16_t k_zstd_from = 7;
+constexpr std::int16_t k_topic_ids_from = 13;
+constexpr std::string_view k_admin_client = "__admin_client";
+
+AppendOutcome refused(ErrorCode error, std::string message = {}) {
+    return {.error = error, .message = std::move(message)};
+}
+
+// What a record set must be before any log looks at it: one batch of format 2, of a codec the version may
+// carry.
+std::optional<AppendOutcome> refuse_records(const ProduceRequest::PartitionProduceData& data,
+                                            std::int16_t version) {
+    if (!data.records || data.records->empty())
+        return refused(ErrorCode::invalid_record, "the records are missing");
+    records::BatchCursor cursor(data.records->slice().bytes());
+    const auto first = cursor.next();
+    if (!first) return refused(first.error().code, first.error().detail);
+    if (!*first)
+        return refused(ErrorCode::invalid_record, "a produce request holds exactly one batch per partition");
+    if ((*first)->magic != records::k_magic_v2) {
+        return refused(ErrorCode::invalid_record,
+                       "a produce request of this version holds batches of format 2 only");
+    }
+    const auto batch = records::as_v2(**first);
+    if (!batch) return refused(batch.error().code, batch.error().detail);
+    const auto second = cursor.next();
+    if (!second) return refused(second.error().code, second.error().detail);
+    if (*second)
+        return refused(ErrorCode::invalid_record, "a produce request holds exactly one batch per partition");
+    if (batch->codec() == records::Codec::zstd && version < k_zstd_from) {
+        return refused(ErrorCode::unsupported_compression_type, "zstd needs Produce version 7 or later");
+    }
+    if (batch->is_transactional()) {
+        return refused(ErrorCode::invalid_txn_state, "this broker does not serve transactions yet");
+    }
+    return std::nullopt;
+}
+
+// One request on its way: outcomes by place, in the order of the request. Request and context live until
+// `done` ran.
+class ProduceCall {
+public:
+    ProduceCall(const ProduceRequest& request, RequestContext& context, Completion<ProduceResponse> done)
+        : request_(request),
+          context_(context),
+          done_(std::move(done)),
+          image_(context.services().images.current()) {}
+
+    static void run(std::unique_ptr<ProduceCall> call) {
+        auto& self = *call;
+        self.resolve();
+        replication::AppendOptions options;
+        options.acks = static_cast<replication::Acks>(self.request_.acks);
+        options.deadline = self.context_.deadline(self.request_.timeout_ms);
+        auto appends = std::exchange(self.appends_, {});
+        self.context_.services().replicas.append(
+            std::move(appends), options,
+            [call = std::move(call)](std::vector<AppendOutcome> outcomes) mutable {
+                call->finish(std::move(outcomes));
+            });
+    }
+
+private:
+    void resolve() {
+        const bool acks_ok = request_.acks >= -1 && request_.acks <= 1;
+        for (const auto& topic_data : request_.topic_data) {
+            const auto* topic = find_topic(topic_data);
+            const auto error = acks_ok ? check_topic(topic_data, topic) : ErrorCode::invalid_required_acks;
+            for (const auto& partition : topic_data.partition_data)
+                resolve_partition(topic, error, partition);
+        }
+    }
+
+    const metadata::Topic* find_topic(const ProduceRequest::TopicProduceData& data) const {
+        return context_.api_version() >= k_topic_ids_from ? image_->topic(data.topic_id)
+                                                          : image_->topic(data.name);
+    }
+
+    ErrorCode check_topic(const ProduceRequest::TopicProduceData& data, const metadata::Topic* topic) const {
+        if (context_.api_version() >= k_topic_ids_from && topic == nullptr)
+            return ErrorCode::unknown_topic_id;
+        const auto name = topic == nullptr ? data.name : std::string_view(topic->name);
+        if (!context_.allows(security::Operation::write, security::ResourceType::topic, name)) {
+            return ErrorCode::topic_authorization_failed;
+        }
+        if (topic == nullptr) return ErrorCode::unknown_topic_or_partition;
+        if (metadata::is_internal_topic(name) && context_.client_id() != k_admin_client) {
+            return ErrorCode::invalid_topic_exception;
+        }
+        return ErrorCode::none;
+    }
+
+    void resolve_partition(const metadata::Topic* topic, ErrorCode topic_error,
+                           const ProduceRequest::PartitionProduceData& data) {
+        const PartitionIndex index{data.index};
+        if (topic_error != ErrorCode::none) {
+            outcomes_.push_back(refused(topic_error));
+        } else if (!topic->partitions.contains(index)) {
+            outcomes_.push_back(refused(ErrorCode::unknown_topic_or_partition));
+        } else if (auto refusal = refuse_records(data, context_.api_version())) {
+            outcomes_.push_back(std::move(*refusal));
+        } else {
+            places_.push_back(outcomes_.size());
+            outcomes_.emplace_back();
+            appends_.push_back({{topic->id, index}, data.records->slice()});
+        }
+    }
+
+    void finish(std::vector<AppendOutcome> appended) {
+        for (std::size_t i = 0; i < places_.size(); ++i) outcomes_[places_[i]] = std::move(appended[i]);
+        if (request_.acks == 0) return finish_without_response();
+        ProduceResponse response;
+        std::set<BrokerId> leaders;
+        std::size_t place = 0;
+        for (const auto& topic : request_.topic_data) {
+            auto& row = response.responses.emplace_back();
+            row.name = topic.name;
+            row.topic_id = topic.topic_id;
+            row.partition_responses.reserve(topic.partition_data.size());
+            for (const auto& partition : topic.partition_data) {
+                const auto& outcome = outcomes_[place++];
+                row.partition_responses.push_back(answer(partition.index, outcome));
+                if (names_new_leader(outcome.error)) leaders.insert(outcome.leader.leader);
+            }
+        }
+        add_node_endpoints<ProduceResponse::NodeEndpoint>(response.node_endpoints, leaders, *image_,
+                                                          context_.listener_name());
+        done_(std::move(response));
+    }
+
+    // A producer that asked for no answer learns of an error only by the end of its connection.
+    void finish_without_response() {
+        const auto failed = [](const AppendOutcome& outcome) { return outcome.error != ErrorCode::none; };
+        if (std::ranges::any_of(outcomes_, failed)) context_.close_connection();
+        context_.suppress_response();
+        done_({});
+    }
+
+    static ProduceResponse::PartitionProduceResponse answer(std::int32_t index,
+                                                            const AppendOutcome& outcome) {
+        ProduceResponse::PartitionProduceResponse row;
+        row.index = index;
+        row.error_code = outcome.error;
+        row.base_offset = outcome.base_offset.value();
+        row.log_append_time_ms = outcome.log_append_time_ms;
+        row.log_start_offset = outcome.log_start_offset.value();
+        for (const auto& refused_record : outcome.record_errors) {
+            auto& entry = row.record_errors.emplace_back();
+            entry.batch_index = refused_record.batch_index;
+            if (!refused_record.message.empty()) entry.batch_index_error_message = refused_record.message;
+        }
+        if (outcome.error != ErrorCode::none && !outcome.message.empty()) row.error_message = outcome.message;
+        if (names_new_leader(outcome.error)) set_current_leader(row.current_leader, outcome.leader);
+        return row;
+    }
+
+    const ProduceRequest& request_;
+    RequestContext& context_;
+    Completion<ProduceResponse> done_;
+    Ref<const metadata::Image> image_;
+    std::vector<AppendOutcome> outcomes_;
+    std::vector<replication::PartitionAppend> appends_;
+    std::vector<std::size_t> places_;  // of the appends among the outcomes
+};
+
+}  // namespace
+
+void handle_produce(const ProduceRequest& request, RequestContext& context,
+                    Completion<ProduceResponse> done) {
+    ProduceCall::run(std::make_unique<ProduceCall>(request, context, std::move(done)));
+}
+
+}  // namespace gregor::server
