@@ -34,14 +34,14 @@ add_custom_target(gregor_gen DEPENDS ${gen_headers} ${gen_codec} ${gen_arbitrary
 add_library(gregor_schema STATIC ${gen_codec})
 add_dependencies(gregor_schema gregor_gen)
 target_include_directories(gregor_schema PUBLIC ${CMAKE_BINARY_DIR}/include)
-target_precompile_headers(gregor_schema PRIVATE ${CMAKE_SOURCE_DIR}/cmake/std_pch.h)
+target_precompile_headers(gregor_schema REUSE_FROM gregor_std_pch)
 # The messages are written in terms of protocol/reader.h and writer.h, and protocol/ serves the messages: one library
 # in two archives.
 target_link_libraries(gregor_schema PUBLIC gregor_flags gregor_base gregor_protocol)
 
 add_library(gregor_schema_arbitrary STATIC EXCLUDE_FROM_ALL ${gen_arbitrary})
 add_dependencies(gregor_schema_arbitrary gregor_gen)
-target_precompile_headers(gregor_schema_arbitrary PRIVATE ${CMAKE_SOURCE_DIR}/cmake/std_pch.h)
+target_precompile_headers(gregor_schema_arbitrary REUSE_FROM gregor_std_pch)
 target_link_libraries(gregor_schema_arbitrary PUBLIC gregor_schema)
 
 add_test(NAME schemac COMMAND ${Python3_EXECUTABLE} -B -m unittest discover -s ${CMAKE_SOURCE_DIR}/tools/schemac -p "*_test.py")

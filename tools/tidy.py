@@ -138,7 +138,7 @@ def shape_of(code: str) -> Shape:
 
 
 def is_test(path: str) -> bool:
-    return path.endswith("_test.cc") or path.startswith("tests/")
+    return path.endswith("_test.cc") or path.startswith("tests/") or "/contract/" in path
 
 
 def check_bans(path: str, code: str) -> list[Finding]:
@@ -172,8 +172,8 @@ def check_sizes(path: str, code: str, shape: Shape) -> list[Finding]:
     return findings
 
 
-def check_dead(sources: dict[str, str]) -> list[Finding]:
-    """A header that nobody but its own .cc and test includes: nothing in the product can reach it."""
+def check_dead(sources: dict[str, str], generators: str) -> list[Finding]:
+    """A header that nobody but its own .cc and test includes, generated code neither: nothing can reach it."""
     users: dict[str, set[str]] = {}
     for path, text in sources.items():
         for header in re.findall(r'^#include "([^"]+)"', text, re.M):
@@ -183,7 +183,7 @@ def check_dead(sources: dict[str, str]) -> list[Finding]:
     for path in sources:
         if path.endswith(".h") and path.startswith(("src/", "sim/")):
             stem = path.removesuffix(".h")
-            if not users.get(path, set()) - {f"{stem}_test.cc"} - ({f"{stem}.cc"} if f"{stem}.cc" in sources else set()):
+            if path.removeprefix("src/") not in generators and not users.get(path, set()) - {f"{stem}_test.cc"} - ({f"{stem}.cc"} if f"{stem}.cc" in sources else set()):
                 findings.append(Finding("dead-file", path, "no other file includes it"))
     return findings
 
@@ -225,7 +225,8 @@ def read_tree(root: Path) -> dict[str, str]:
 def check_tree(root: Path) -> tuple[list[Finding], list[Function], int]:
     tree = read_tree(root)
     code = {path: text for path, text in tree.items() if path.endswith((".h", ".cc"))}
-    findings, functions = check_dead(code), []
+    generators = "".join(text for path, text in tree.items() if path.startswith("tools/schemac/"))
+    findings, functions = check_dead(code, generators), []
     for path, text in tree.items():
         findings += [Finding("unfinished", f"{path}:{number}", "finish it, or file an issue")
                      for number, line in enumerate(text.splitlines(), 1) if MARKS.search(line)]
