@@ -31,6 +31,7 @@ struct ConnectionLimits {
     std::size_t response_bytes_queued_max = std::size_t{1} << 20U;  // per connection, not yet with the kernel
     std::size_t connections_max = 100'000;                          // per shard; beyond: close at accept
     Duration idle_max = Duration::seconds(600);                     // connections.max.idle.ms; then: close
+    Duration frame_stall_max = Duration::seconds(30);  // nothing came in the middle of a frame: close
     Duration slow_reader_max =
         Duration::seconds(120);  // nothing taken for so long with answers queued: close
 };
@@ -42,8 +43,9 @@ struct ServerConfig {
     std::vector<ListenerConfig> listeners;
     ConnectionLimits limits;
 
-    bool auto_create_topics = true;                    // auto.create.topics.enable
-    std::int32_t num_partitions = 1;                   // num.partitions
+    std::int16_t kraft_version = 1;   // of the quorum, as its log says; no metadata record tells it
+    bool auto_create_topics = true;   // auto.create.topics.enable
+    std::int32_t num_partitions = 1;  // num.partitions
     std::int16_t default_replication_factor = 1;       // default.replication.factor
     std::int32_t fetch_bytes_max = 55 << 20;           // fetch.max.bytes
     std::int32_t fetch_session_slots_max = 1'000;      // max.incremental.fetch.session.cache.slots

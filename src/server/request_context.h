@@ -20,6 +20,8 @@
 
 namespace gregor::server {
 
+class ApiTable;
+
 // A connection by handle: a slot of its shard's table and how often that slot was used before. A completion
 // that comes after a disconnect finds nothing instead of freed memory.
 struct ConnectionId {
@@ -42,6 +44,7 @@ public:
         std::string_view peer_host;
         const security::Principal* principal = nullptr;
         Instant received;
+        const ApiTable* apis = nullptr;
     };
 
     RequestContext(const Facts& facts, ShardServices& services) : facts_(facts), services_(services) {}
@@ -62,6 +65,8 @@ public:
     Instant deadline(std::int32_t timeout_ms) const {
         return facts_.received + Duration::millis(timeout_ms < 0 ? 0 : timeout_ms);
     }
+
+    const ApiTable& apis() const { return *facts_.apis; }  // what this broker serves
 
     ShardServices& services() const { return services_; }
     const ServerConfig& config() const { return services_.config; }

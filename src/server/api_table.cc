@@ -1,0 +1,79 @@
+#include "server/api_table.h"
+
+#include <algorithm>
+#include <array>
+
+#include "base/assert.h"
+#include "gen/api/api_versions.h"
+#include "gen/api/fetch.h"
+#include "gen/api/list_offsets.h"
+#include "gen/api/offset_for_leader_epoch.h"
+#include "gen/api/produce.h"
+#include "server/call.h"
+#include "server/handlers/handlers.h"
+
+namespace gregor::server {
+namespace {
+
+// The row of an API with a handler: HANDLED(api_versions, ApiVersions).
+#define HANDLED(name, message) &run_handler<msg::message##Request, msg::message##Response, &handle_##name>
+
+// By key. A new API: its header above, its row here.
+constexpr auto k_rows = std::to_array<ServedApi>({
+    {.key = ApiKey::produce,
+     .run = HANDLED(produce, Produce),
+     .overlap = Overlap::with_own_kind,  // a producer sends ahead, and all its batches share one fsync
+     .authorisation = "topic write; transactional_id write",
+     .advertised_min = 0},  // librdkafka looks for it (KAFKA-18659); versions 0 to 2 close the connection
+    {.key = ApiKey::fetch,
+     .run = HANDLED(fetch, Fetch),
+     .authorisation = "topic read; cluster cluster_action"},
+    {.key = ApiKey::list_offsets,
+     .run = HANDLED(list_offsets, ListOffsets),
+     .authorisation = "topic describe"},
+    {.key = ApiKey::api_versions, .run = HANDLED(api_versions, ApiVersions), .authorisation = "none"},
+    {.key = ApiKey::create_topics,
+     .authorisation = "cluster create, else topic create; topic describe_configs to see configs"},
+    {.key = ApiKey::delete_topics, .authorisation = "topic delete; topic describe to see the name"},
+    {.key = ApiKey::offset_for_leader_epoch,
+     .run = HANDLED(offset_for_leader_epoch, OffsetForLeaderEpoch),
+     .authorisation = "topic describe; cluster cluster_action"},
+    {.key = ApiKey::create_partitions, .authorisation = "topic alter"},
+});
+
+#undef HANDLED
+
+static_assert(std::ranges::is_sorted(k_rows, {}, &ServedApi::key));
+
+}  // namespace
+
+const ApiTable& ApiTable::standard() {
+    static constexpr ApiTable table{std::span<const ServedApi>(k_rows)};
+    return table;
+}
+
+const ServedApi* ApiTable::find(std::int16_t key, bool on_controller) const {
+    const auto wanted = static_cast<ApiKey>(key);
+    const auto row = std::ranges::lower_bound(rows_, wanted, {}, &ServedApi::key);
+    return row != rows_.end() && row->key == wanted && is_on(*row, on_controller) ? &*row : nullptr;
+}
+
+VersionRange ApiTable::served_versions(const ServedApi& row) {
+    const auto* api = protocol::find_api(static_cast<std::int16_t>(row.key));
+    ASSERT(api != nullptr);
+    const auto last_stable = static_cast<std::int16_t>(api->unstable_from - 1);
+    return {api->min_version, std::min(api->max_version, last_stable)};
+}
+
+VersionRange ApiTable::advertised_versions(const ServedApi& row) {
+    auto range = served_versions(row);
+    if (row.advertised_min >= 0) range.min = row.advertised_min;
+    return range;
+}
+
+bool ApiTable::is_on(const ServedApi& row, bool on_controller) {
+    const auto* api = protocol::find_api(static_cast<std::int16_t>(row.key));
+    return api != nullptr && (on_controller ? api->on_controller : api->on_broker);
+}
+
+}  // namespace gregor::server

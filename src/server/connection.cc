@@ -1,0 +1,226 @@
+#include "server/connection.h"
+
+#include "base/log.h"
+
+namespace gregor::server {
+
+Connection::Connection(ConnectionId id, Ref<const PeerIdentity> peer, std::unique_ptr<io::Stream> stream,
+                       const ConnectionLimits& limits, Ref<BudgetAccount> account, Dispatcher& dispatcher,
+                       ConnectionHost& host)
+    : id_(id),
+      peer_(std::move(peer)),
+      stream_(std::move(stream)),
+      limits_(limits),
+      dispatcher_(dispatcher),
+      host_(host),
+      reader_(limits.request_bytes_max, std::move(account)),
+      last_read_(host.now()),
+      last_progress_(last_read_) {}
+
+void Connection::start() {
+    stream_->set_handler(*this);
+    update_reading();
+}
+
+// ---------------------------------------------------------------- bytes in
+
+MutableBytes Connection::read_target() {
+    const auto target = reader_.target(host_.scratch());
+    target_is_direct_ = target.is_direct;
+    return target.bytes;
+}
+
+void Connection::on_read(std::size_t size) {
+    ASSERT(!is_closed_ && kept_.empty());
+    last_read_ = host_.now();
+    Bytes input;
+    if (target_is_direct_) {
+        if (!handle_outcome(reader_.on_direct(size))) return update_reading();
+    } else {
+        input = host_.scratch().first(size);
+    }
+    process(input);
+    if (is_closed_) return;
+    kept_.assign(input.begin(), input.end());
+    kept_from_ = 0;
+    update_reading();
+}
+
+// Starts every request that may start, as far as the bytes reach.
+void Connection::process(Bytes& input) {
+    is_processing_ = true;
+    while (!is_closed_ && !is_draining_ && !is_over_limits()) {
+        if (!next_frame_ && !take_frame(input)) break;
+        if (!may_start(*next_frame_)) break;
+        start_request();
+    }
+    is_processing_ = false;
+    if (is_draining_) end_drain();
+}
+
+// Whether next_frame_ holds a frame now.
+bool Connection::take_frame(Bytes& input) {
+    if (waits_for_memory_ || (input.empty() && !reader_.is_mid_frame())) return false;
+    return handle_outcome(reader_.consume(input)) && next_frame_.has_value();
+}
+
+// False when this connection cannot go on reading now.
+bool Connection::handle_outcome(FrameReader::Outcome outcome) {
+    switch (outcome) {
+        case FrameReader::Outcome::need_bytes: return true;
+        case FrameReader::Outcome::complete: next_frame_ = reader_.take(); return true;
+        case FrameReader::Outcome::no_memory:
+            waits_for_memory_ = true;
+            host_.wait_for_memory(id_);
+            return false;
+        case FrameReader::Outcome::negative_length: log_bad_frame("its length is negative"); break;
+        case FrameReader::Outcome::too_large: log_bad_frame("it is over socket.request.max.bytes"); break;
+    }
+    close("bad frame");
+    return false;
+}
+
+void Connection::log_bad_frame(std::string_view why) const {
+    LOG_WARN("frame_refused", peer_->host, reader_.announced_bytes(), why);
+}
+
+void Connection::on_memory() {
+    if (is_closed_) return;
+    waits_for_memory_ = false;
+    process_kept();
+}
+
+// Goes on with what was put aside, now that something has changed.
+void Connection::process_kept() {
+    if (is_closed_ || is_processing_) return;
+    auto input = Bytes(kept_).subspan(kept_from_);
+    process(input);
+    if (is_closed_) return;
+    kept_from_ = kept_.size() - input.size();
+    if (input.empty()) {
+        kept_ = {};
+        kept_from_ = 0;
+    }
+    update_reading();
+}
+
+void Connection::update_reading() {
+    if (is_closed_) return;
+    const bool wanted =
+        kept_.empty() && !next_frame_ && !waits_for_memory_ && !is_draining_ && !is_over_limits();
+    if (wanted == is_reading_) return;
+    is_reading_ = wanted;
+    if (wanted) {
+        stream_->resume_reading();
+    } else {
+        stream_->pause_reading();
+    }
+}
+
+// ---------------------------------------------------------------- requests
+
+bool Connection::is_over_limits() const {
+    return slots_.size() >= limits_.requests_in_flight_max ||
+           queued_bytes_ >= limits_.response_bytes_queued_max;
+}
+
+bool Connection::may_start(const Frame& frame) const {
+    if (slots_.empty()) return true;
+    std::int16_t key = -1;
+    return dispatcher_.may_overlap(frame.body.bytes(), key) && key == overlapping_key_;
+}
+
+void Connection::start_request() {
+    std::int16_t key = -1;
+    overlapping_key_ = dispatcher_.may_overlap(next_frame_->body.bytes(), key) ? key : std::int16_t{-1};
+    const FrameOrigin origin{id_, first_request_ + slots_.size(), peer_};
+    slots_.emplace_back();
+    auto frame = *std::exchange(next_frame_, std::nullopt);
+    dispatcher_.dispatch(origin, std::move(frame));
+}
+
+// ---------------------------------------------------------------- answers out
+
+void Connection::answer(std::uint64_t request, Answer answer) {
+    if (is_closed_ || is_refused_) return;
+    ASSERT(request >= first_request_ && request - first_request_ < slots_.size());
+    auto& slot = slots_[request - first_request_];
+    ASSERT(!slot.is_answered);
+    slot.is_answered = true;
+    if (queued_bytes_ == 0) last_progress_ = host_.now();
+    queued_bytes_ += answer.chain.size();
+    slot.answer = std::move(answer);
+    send_answered();
+    process_kept();
+}
+
+void Connection::send_answered() {
+    while (!slots_.empty() && slots_.front().is_answered) {
+        auto next = std::move(slots_.front().answer);
+        slots_.pop_front();
+        ++first_request_;
+        switch (next.kind) {
+            case Answer::Kind::close: return refuse();
+            case Answer::Kind::none: break;
+            case Answer::Kind::response: stream_->send(std::move(next.chain)); break;
+        }
+    }
+}
+
+void Connection::refuse() {
+    if (queued_bytes_ == 0) return close("refused");
+    is_refused_ = true;
+    slots_.clear();
+    drain();
+}
+
+void Connection::on_sent(std::size_t size) {
+    ASSERT(size <= queued_bytes_);
+    queued_bytes_ -= size;
+    last_progress_ = host_.now();
+    process_kept();
+}
+
+// ---------------------------------------------------------------- the end
+
+void Connection::drain() {
+    if (is_closed_ || is_draining_) return;
+    is_draining_ = true;
+    next_frame_.reset();
+    update_reading();
+    end_drain();
+}
+
+void Connection::end_drain() {
+    if (!is_closed_ && slots_.empty()) stream_->close_after_sending();
+}
+
+void Connection::on_closed(const Error& why) {
+    LOG_DEBUG("connection_ended", peer_->host, peer_->port, why.detail);
+    is_closed_ = true;
+    host_.retire(id_);
+}
+
+void Connection::close(std::string_view why) {
+    if (is_closed_) return;
+    LOG_DEBUG("connection_closed", peer_->host, peer_->port, why);
+    is_closed_ = true;
+    stream_->close();
+    host_.retire(id_);
+}
+
+void Connection::check_patience(Instant now) {
+    if (is_closed_) return;
+    if (queued_bytes_ > 0) {
+        if (now - last_progress_ >= limits_.slow_reader_max) close("it takes no answers");
+        return;
+    }
+    if (!slots_.empty()) return;  // we are the one who is late
+    const auto silent = now - last_read_;
+    if (reader_.is_mid_frame() && !waits_for_memory_ && silent >= limits_.frame_stall_max) {
+        return close("it stopped in the middle of a request");
+    }
+    if (silent >= limits_.idle_max && now - last_progress_ >= limits_.idle_max) close("idle");
+}
+
+}  // namespace gregor::server
