@@ -181,10 +181,12 @@ def check_dead(sources: dict[str, str], generators: str) -> list[Finding]:
                 users.setdefault(candidate, set()).add(path)
     findings = []
     for path in sources:
-        if path.endswith(".h") and path.startswith(("src/", "sim/")):
-            stem = path.removesuffix(".h")
-            if path.removeprefix("src/") not in generators and not users.get(path, set()) - {f"{stem}_test.cc"} - ({f"{stem}.cc"} if f"{stem}.cc" in sources else set()):
-                findings.append(Finding("dead-file", path, "no other file includes it"))
+        if not path.endswith(".h") or not path.startswith(("src/", "sim/")):
+            continue
+        stem = path.removesuffix(".h")
+        own = {f"{stem}.cc", f"{stem}_test.cc"}
+        if path.removeprefix("src/") not in generators and not users.get(path, set()) - own:
+            findings.append(Finding("dead-file", path, "no other file includes it"))
     return findings
 
 
@@ -208,6 +210,10 @@ def check_links(root: Path, path: str, text: str) -> list[Finding]:
     for target in re.findall(r"`((?:src|sim|fuzz|bench|tests|tools|docs|schema|cmake)/[\w./-]+)`", text):
         if not (root / target).exists():
             findings.append(Finding("dead-path", path, target))
+    if path.startswith(("src/", "sim/")):  # the README of a folder names its own headers
+        for target in re.findall(r"`([\w/]+\.h)`", text):
+            if not target.startswith(("src/", "gen/")) and not (root / path).parent.joinpath(target).exists():
+                findings.append(Finding("dead-path", path, target))
     return findings
 
 

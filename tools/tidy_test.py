@@ -70,6 +70,11 @@ class Rules(unittest.TestCase):
         files = {"docs/a.md": page, "README.md": "x\n", "src/raft/a.cc": "\n"}
         self.assertEqual(self.rules_of(files), [("dead-link", "docs/a.md"), ("dead-path", "docs/a.md")])
 
+    def test_headers_that_a_folder_says_it_has(self):
+        files = {"src/raft/README.md": "`raft.h` `gone.h`\n", "src/raft/raft.h": "// A.\n#pragma once\n",
+                 "src/node/node.cc": '#include "raft/raft.h"\n'}
+        self.assertEqual(self.rules_of(files), [("dead-path", "src/raft/README.md")])
+
     def test_length_of_files(self):
         self.assertEqual(self.broken_by("\n" * 600), ["file-length"])
         self.assertEqual(self.broken_by("\n" * 599), [])
