@@ -1,0 +1,75 @@
+// The log of __cluster_metadata-0 as the quorum sees it: storage::Log for the records, files beside it for snapshots
+// and the quorum state. Lives on shard 0, always durable; owned by the node.
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "io/ports.h"
+#include "raft/raft_log.h"
+#include "storage/dir_writer.h"
+#include "storage/log.h"
+#include "storage/recovery.h"
+#include "storage/tail_cache.h"
+
+namespace gregor::node {
+
+inline constexpr const char* k_metadata_folder = "__cluster_metadata-0";
+inline constexpr const char* k_quorum_state_file = "quorum-state";
+
+// What was found on the disk before the node serves.
+struct LoadedMetadataLog {
+    storage::LoadedLog log;
+    std::vector<raft::SnapshotId> snapshots;  // ascending
+    std::optional<std::string> quorum_state;
+};
+
+// Opens, recovers, or creates the folder in `directory`; removes what an interrupted snapshot left. Blocking.
+Result<LoadedMetadataLog> load_metadata_log(io::FileSystem& files, const std::string& directory, std::int64_t now_ms);
+
+class MetadataLog final : public raft::RaftLog, public storage::LogObserver, public storage::DirObserver {
+public:
+    MetadataLog(const io::ShardPorts& ports, const std::string& directory, LoadedMetadataLog loaded);
+
+    Offset start_offset() const override { return log_->log_start_offset(); }
+    Offset end_offset() const override { return log_->log_end_offset(); }
+    LeaderEpoch last_epoch() const override { return log_->latest_epoch(); }
+    void append(Slice batch, Completion<Status> durable) override;
+    void read(Offset from, std::size_t bytes_max, Completion<Result<Slice>> done) override;
+    void write_quorum_state(std::string text, Completion<Status> durable) override;
+    std::vector<raft::SnapshotId> snapshots() const override { return snapshots_; }
+    void read_snapshot(raft::SnapshotId id, Completion<Result<Slice>> done) override;
+    void write_snapshot(raft::SnapshotId id, BufferChain content, Completion<Status> durable) override;
+
+    void close(Completion<Status> done) { log_->close(std::move(done)); }
+    void stop() { writer_->stop(); }
+
+    void on_written(Offset) override {}
+    void on_durable(Offset durable_end) override;
+    void on_failed(const Error& why) override;
+    void on_directory_offline(const std::string& directory, const Error& why) override;
+
+private:
+    struct Pending {
+        Offset end;
+        Completion<Status> durable;
+    };
+    class FileWriteJob;
+    class SnapshotReadJob;
+
+    std::string path_of(raft::SnapshotId id) const;
+
+    io::ShardPorts ports_;
+    std::string folder_;
+    std::vector<raft::SnapshotId> snapshots_;
+    storage::TailCache tail_;
+    Ref<storage::DirWriter> writer_;
+    std::unique_ptr<storage::Log> log_;
+    std::deque<Pending> pending_;
+    io::DiskLane file_lane_;  // snapshots and quorum state, in order
+};
+
+}  // namespace gregor::node
