@@ -22,7 +22,7 @@ ReplicaShard::ReplicaShard(const io::ShardPorts& ports, const ReplicaShardConfig
       leadership_(leadership),
       tail_(config.tail_cache_bytes),
       image_(metadata::Image::empty({})) {
-    for (std::size_t i = 0; i < directories.directories().size(); ++i) {
+    for (std::size_t i = 0; i < directories.log_directories(); ++i) {
         const auto& directory = directories.directories()[i];
         directories_.push_back(
             {i, make_ref<storage::DirWriter>(directory.path, ports_.executor, ports_.disk, *this),

@@ -183,12 +183,12 @@ bool LogDirs::is_formatted() const {
                                [](const LogDir& dir) { return dir.failed || dir.properties.has_value(); });
 }
 
-bool LogDirs::is_blank(io::FileSystem& files) const {
+bool LogDirs::is_blank(io::FileSystem& files, const std::set<std::string>& allowed) const {
     for (const auto& directory : directories_) {
         const auto entries = files.list(directory.path);
         if (directory.failed || directory.properties || !entries) return false;
         for (const auto& entry : *entries)
-            if (entry.name != k_lock_file) return false;
+            if (entry.name != k_lock_file && !allowed.contains(entry.name)) return false;
     }
     return true;
 }
@@ -199,17 +199,21 @@ std::optional<std::string> LogDirs::cluster_id() const {
     return std::nullopt;
 }
 
-Status LogDirs::format(io::FileSystem& files, const std::string& cluster_id, io::Random& random) {
+Status LogDirs::format(io::FileSystem& files, const std::string& cluster_id, io::Random& random,
+                       std::optional<Uuid> metadata_directory_id) {
     std::set<Uuid> taken;
+    if (metadata_directory_id) taken.insert(*metadata_directory_id);
     for (const auto& directory : directories_)
         if (directory.properties && directory.properties->directory_id)
             taken.insert(*directory.properties->directory_id);
-    for (auto& directory : directories_) {
+    for (std::size_t i = 0; i < directories_.size(); ++i) {
+        auto& directory = directories_[i];
         if (directory.failed) continue;
         auto properties = directory.properties.value_or(
             MetaProperties{.version = 1, .cluster_id = cluster_id, .node_id = node_id_});
         if (properties.directory_id) continue;
-        properties.directory_id = draw_directory_id(random, taken);
+        const bool is_given = i == metadata_directory_ && metadata_directory_id;
+        properties.directory_id = is_given ? *metadata_directory_id : draw_directory_id(random, taken);
         taken.insert(*properties.directory_id);
         const auto text = format_meta_properties(properties);
         TRY_STATUS(
