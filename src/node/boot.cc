@@ -20,16 +20,19 @@ Result<std::optional<Slice>> read_bootstrap(io::FileSystem& files, const std::st
 
 }  // namespace
 
-Result<Booted> boot(io::FileSystem& files, io::Random& random, const NodeConfig& config, std::int64_t now_ms) {
+Result<Booted> boot(io::FileSystem& files, io::Random& random, const NodeConfig& config,
+                    std::int64_t now_ms) {
     Booted booted{.dirs = TRY(storage::LogDirs::open(files, config.log_dirs))};
     auto& dirs = booted.dirs;
     if (is_unformatted(files, dirs)) {
         TRY_STATUS(format_directories(files, random, config, dirs, now_ms));
     } else if (!dirs.cluster_id()) {
-        return fail(ErrorCode::invalid_config,
-                    fmt::format("{}: holds data but no meta.properties: format it with the tool of the broker that wrote it, "
-                                "or name an empty folder in log.dirs",
-                                dirs.directories()[dirs.metadata_directory()].path));
+        return fail(
+            ErrorCode::invalid_config,
+            fmt::format(
+                "{}: holds data but no meta.properties: format it with the tool of the broker that wrote it, "
+                "or name an empty folder in log.dirs",
+                dirs.directories()[dirs.metadata_directory()].path));
     } else {
         TRY_STATUS(dirs.format(files, *dirs.cluster_id(), random));  // a directory that was added
     }

@@ -1,4 +1,5 @@
-// The blocking part of a start: directories opened and checked, formatted where they are new, the metadata log loaded.
+// The blocking part of a start: directories opened and checked, formatted where they are new, the metadata
+// log loaded.
 #pragma once
 
 #include <optional>
@@ -19,8 +20,8 @@ struct Booted {
     std::optional<Slice> bootstrap;  // bootstrap.checkpoint, where there is one
 };
 
-// Runs inside a DiskJob. Fails with one sentence that names the directory and the remedy, and has then changed nothing
-// that another start would trip over.
+// Runs inside a DiskJob. Fails with one sentence that names the directory and the remedy, and has then
+// changed nothing that another start would trip over.
 Result<Booted> boot(io::FileSystem& files, io::Random& random, const NodeConfig& config, std::int64_t now_ms);
 
 }  // namespace gregor::node

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <set>
 
-#include "gen/meta/feature_level_record.h"
+#include "gen/meta/feature_level.h"
 #include "metadata/features.h"
 #include "metadata/record_codec.h"
 #include "node/metadata_log.h"
@@ -31,7 +31,9 @@ raft::SnapshotContent bootstrap_content(std::int64_t now_ms) {
     content.last_contained_timestamp = now_ms;
     content.records.push_back(feature_record(metadata::k_metadata_version, metadata::k_metadata_version_max));
     for (const auto& feature : metadata::supported_features()) {
-        if (feature.initial == 0 || feature.name == metadata::k_metadata_version || feature.name == metadata::k_kraft_version) continue;
+        if (feature.initial == 0 || feature.name == metadata::k_metadata_version ||
+            feature.name == metadata::k_kraft_version)
+            continue;
         content.records.push_back(feature_record(feature.name, feature.initial));
     }
     return content;
@@ -51,9 +53,10 @@ raft::SnapshotContent voter_content(const NodeConfig& config, Uuid directory_id,
     return content;
 }
 
-Status write_snapshot_file(io::FileSystem& files, const std::string& path, const raft::SnapshotContent& content,
-                           std::int64_t now_ms) {
-    return storage::write_file_atomically(files, path, raft::write_snapshot(content, {.now_ms = now_ms}).flatten());
+Status write_snapshot_file(io::FileSystem& files, const std::string& path,
+                           const raft::SnapshotContent& content, std::int64_t now_ms) {
+    return storage::write_file_atomically(files, path,
+                                          raft::write_snapshot(content, {.now_ms = now_ms}).flatten());
 }
 
 // Whether the metadata folder holds nothing but what a format that was cut off has left.
@@ -72,16 +75,18 @@ bool is_unformatted(io::FileSystem& files, const storage::LogDirs& dirs) {
     const std::set<std::string> allowed{bootstrap, bootstrap + k_temporary_suffix, k_metadata_folder,
                                         std::string(storage::k_meta_properties_file) + k_temporary_suffix};
     const auto& path = dirs.directories()[dirs.metadata_directory()].path;
-    return dirs.is_blank(files, allowed) && is_unused_metadata_folder(files, storage::join_path(path, k_metadata_folder));
+    return dirs.is_blank(files, allowed) &&
+           is_unused_metadata_folder(files, storage::join_path(path, k_metadata_folder));
 }
 
-Status format_directories(io::FileSystem& files, io::Random& random, const NodeConfig& config, storage::LogDirs& dirs,
-                          std::int64_t now_ms) {
+Status format_directories(io::FileSystem& files, io::Random& random, const NodeConfig& config,
+                          storage::LogDirs& dirs, std::int64_t now_ms) {
     const auto& path = dirs.directories()[dirs.metadata_directory()].path;
     const auto folder = storage::join_path(path, k_metadata_folder);
     const auto directory_id = io::random_uuid(random);
     TRY_STATUS(files.make_directories(folder));
-    TRY_STATUS(write_snapshot_file(files, storage::join_path(path, k_bootstrap_file), bootstrap_content(now_ms), now_ms));
+    TRY_STATUS(write_snapshot_file(files, storage::join_path(path, k_bootstrap_file),
+                                   bootstrap_content(now_ms), now_ms));
     TRY_STATUS(write_snapshot_file(files, storage::join_path(folder, raft::snapshot_file_name({})),
                                    voter_content(config, directory_id, now_ms), now_ms));
     TRY_STATUS(files.sync_directory(path));

@@ -28,7 +28,9 @@ storage::LogConfig metadata_log_config() {
 Result<Slice> read_whole(io::FileSystem& files, const std::string& path) {
     const auto file = TRY(files.open(path, io::OpenMode::read));
     const auto size = TRY(file->size());
-    if (size > k_snapshot_bytes_max) return io::disk_fail(io::DiskFailure::broken, fmt::format("{}: {} bytes are too many for a snapshot", path, size));
+    if (size > k_snapshot_bytes_max)
+        return io::disk_fail(io::DiskFailure::broken,
+                             fmt::format("{}: {} bytes are too many for a snapshot", path, size));
     auto buffer = Buffer::allocate(static_cast<std::size_t>(size));
     const auto read = TRY(file->read_at(0, buffer->writable()));
     return Slice(buffer, 0, read);
@@ -36,7 +38,8 @@ Result<Slice> read_whole(io::FileSystem& files, const std::string& path) {
 
 }  // namespace
 
-Result<LoadedMetadataLog> load_metadata_log(io::FileSystem& files, const std::string& directory, std::int64_t now_ms) {
+Result<LoadedMetadataLog> load_metadata_log(io::FileSystem& files, const std::string& directory,
+                                            std::int64_t now_ms) {
     const auto folder = storage::join_path(directory, k_metadata_folder);
     LoadedMetadataLog loaded;
     TRY_STATUS(files.make_directories(folder));
@@ -69,7 +72,9 @@ class MetadataLog::FileWriteJob final : public io::DiskJob {
 public:
     FileWriteJob(std::string path, std::vector<std::byte> content, Completion<Status> done)
         : path_(std::move(path)), content_(std::move(content)), done_(std::move(done)) {}
-    void run(io::FileSystem& files) override { status_ = storage::write_file_atomically(files, path_, content_); }
+    void run(io::FileSystem& files) override {
+        status_ = storage::write_file_atomically(files, path_, content_);
+    }
     void complete() override { done_(std::move(status_)); }
 
 private:
@@ -81,7 +86,8 @@ private:
 
 class MetadataLog::SnapshotReadJob final : public io::DiskJob {
 public:
-    SnapshotReadJob(std::string path, Completion<Result<Slice>> done) : path_(std::move(path)), done_(std::move(done)) {}
+    SnapshotReadJob(std::string path, Completion<Result<Slice>> done)
+        : path_(std::move(path)), done_(std::move(done)) {}
     void run(io::FileSystem& files) override { content_ = read_whole(files, path_); }
     void complete() override { done_(std::move(content_)); }
 
@@ -98,18 +104,19 @@ MetadataLog::MetadataLog(const io::ShardPorts& ports, const std::string& directo
       tail_(k_tail_bytes),
       writer_(make_ref<storage::DirWriter>(directory, ports_.executor, ports_.disk, *this)),
       file_lane_(ports_.disk.new_lane()) {
-    log_ = std::make_unique<storage::Log>(std::move(loaded.log), metadata_log_config(),
-                                          storage::LogPorts{*writer_, tail_, ports_.disk}, *this);
+    log_ =
+        std::make_unique<storage::Log>(std::move(loaded.log), metadata_log_config(),
+                                       storage::LogPorts{writer_, tail_, ports_.disk, decompressor_}, *this);
 }
 
 void MetadataLog::append(Slice batch, Completion<Status> durable) {
     const auto epoch = records::BatchView(batch.bytes()).partition_leader_epoch();
     if (log_->latest_epoch() < epoch) log_->assign_leader_epoch(epoch);
     const auto appended = log_->append({.records = std::move(batch),
-                                        .origin = storage::AppendOrigin::raft_leader,
+                                        .origin = records::AppendOrigin::raft_leader,
                                         .leader_epoch = epoch,
                                         .now_ms = ports_.clock.wall_clock_ms()});
-    if (!appended) return durable(fail(appended.error().code, appended.error().detail));
+    if (!appended) return durable(std::unexpected(appended.error().error));
     pending_.push_back({appended->last_offset + 1, std::move(durable)});
 }
 
@@ -135,7 +142,8 @@ void MetadataLog::read(Offset from, std::size_t bytes_max, Completion<Result<Sli
     log_->read(request, [done = std::move(done)](Result<storage::LogRead> read) mutable {
         if (!read) return done(std::unexpected(read.error()));
         if (read->records.elements().size() == 1) {
-            if (const auto* slice = std::get_if<Slice>(&read->records.elements().front())) return done(*slice);
+            if (const auto* slice = std::get_if<Slice>(&read->records.elements().front()))
+                return done(*slice);
         }
         done(Slice::copy_of(read->records.flatten()));
     });
@@ -143,9 +151,9 @@ void MetadataLog::read(Offset from, std::size_t bytes_max, Completion<Result<Sli
 
 void MetadataLog::write_quorum_state(std::string text, Completion<Status> durable) {
     const auto bytes = as_bytes(text);
-    ports_.disk.submit(file_lane_, std::make_unique<FileWriteJob>(storage::join_path(folder_, k_quorum_state_file),
-                                                                  std::vector(bytes.begin(), bytes.end()),
-                                                                  std::move(durable)));
+    ports_.disk.submit(file_lane_, std::make_unique<FileWriteJob>(
+                                       storage::join_path(folder_, k_quorum_state_file),
+                                       std::vector(bytes.begin(), bytes.end()), std::move(durable)));
 }
 
 std::string MetadataLog::path_of(raft::SnapshotId id) const {
@@ -160,7 +168,8 @@ void MetadataLog::write_snapshot(raft::SnapshotId id, BufferChain content, Compl
     if (std::ranges::find(snapshots_, id) == snapshots_.end()) {
         snapshots_.insert(std::ranges::upper_bound(snapshots_, id), id);
     }
-    ports_.disk.submit(file_lane_, std::make_unique<FileWriteJob>(path_of(id), content.flatten(), std::move(durable)));
+    ports_.disk.submit(file_lane_,
+                       std::make_unique<FileWriteJob>(path_of(id), content.flatten(), std::move(durable)));
 }
 
 }  // namespace gregor::node

@@ -1,5 +1,5 @@
-// The log of __cluster_metadata-0 as the quorum sees it: storage::Log for the records, files beside it for snapshots
-// and the quorum state. Lives on shard 0, always durable; owned by the node.
+// The log of __cluster_metadata-0 as the quorum sees it: storage::Log for the records, files beside it for
+// snapshots and the quorum state. Lives on shard 0, always durable; owned by the node.
 #pragma once
 
 #include <deque>
@@ -10,6 +10,7 @@
 
 #include "io/ports.h"
 #include "raft/raft_log.h"
+#include "records/compression.h"
 #include "storage/dir_writer.h"
 #include "storage/log.h"
 #include "storage/recovery.h"
@@ -28,7 +29,8 @@ struct LoadedMetadataLog {
 };
 
 // Opens, recovers, or creates the folder in `directory`; removes what an interrupted snapshot left. Blocking.
-Result<LoadedMetadataLog> load_metadata_log(io::FileSystem& files, const std::string& directory, std::int64_t now_ms);
+Result<LoadedMetadataLog> load_metadata_log(io::FileSystem& files, const std::string& directory,
+                                            std::int64_t now_ms);
 
 class MetadataLog final : public raft::RaftLog, public storage::LogObserver, public storage::DirObserver {
 public:
@@ -66,6 +68,7 @@ private:
     std::string folder_;
     std::vector<raft::SnapshotId> snapshots_;
     storage::TailCache tail_;
+    records::Decompressor decompressor_;
     Ref<storage::DirWriter> writer_;
     std::unique_ptr<storage::Log> log_;
     std::deque<Pending> pending_;

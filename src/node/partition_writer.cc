@@ -24,7 +24,8 @@ struct AppendReturn {
         replication::AppendOutcome outcome;
         AppendDone done;
         void operator()() {
-            if (outcome.error != ErrorCode::none) return done(fail(outcome.error, std::move(outcome.message)));
+            if (outcome.error != ErrorCode::none)
+                return done(fail(outcome.error, std::move(outcome.message)));
             done(coordinator::AppendedRange{outcome.base_offset, outcome.last_offset + 1});
         }
     };
@@ -32,16 +33,18 @@ struct AppendReturn {
 
 }  // namespace
 
-void ReplicaPartitionWriter::append(TopicPartitionId partition, LeaderEpoch epoch, Slice batch, AppendDone done) {
+void ReplicaPartitionWriter::append(TopicPartitionId partition, LeaderEpoch epoch, Slice batch,
+                                    AppendDone done) {
     replication::AppendOptions options;
-    options.origin = storage::AppendOrigin::coordinator;
+    options.origin = records::AppendOrigin::coordinator;
     options.required_epoch = epoch;
     std::vector<replication::PartitionAppend> appends;
     appends.push_back({partition, std::move(batch)});
     shard_.append(std::move(appends), options, AppendReturn{&ports_.executor, std::move(done)});
 }
 
-// Streams one partition: reads what is committed, piece by piece, up to the end that the log had at the start.
+// Streams one partition: reads what is committed, piece by piece, up to the end that the log had at the
+// start.
 class ReplicaPartitionWriter::LoadRun final : public RefCounted {
 public:
     LoadRun(ReplicaPartitionWriter& owner, TopicPartitionId partition, LeaderEpoch epoch,
@@ -55,8 +58,10 @@ public:
 private:
     void start() {
         auto* partition = owner_.shard_.find(partition_);
-        if (partition == nullptr) return finish(fail(ErrorCode::kafka_storage_error, "the partition is not online"));
-        if (const auto error = partition->check_leader(epoch_); error != ErrorCode::none) return finish(fail(error));
+        if (partition == nullptr)
+            return finish(fail(ErrorCode::kafka_storage_error, "the partition is not online"));
+        if (const auto error = partition->check_leader(epoch_); error != ErrorCode::none)
+            return finish(fail(error));
         next_ = partition->log().log_start_offset();
         end_ = partition->log().log_end_offset();
         read_on();
@@ -110,7 +115,8 @@ private:
     Offset end_;
 };
 
-void ReplicaPartitionWriter::load(TopicPartitionId partition, LeaderEpoch epoch, Ref<coordinator::LoadTarget> target) {
+void ReplicaPartitionWriter::load(TopicPartitionId partition, LeaderEpoch epoch,
+                                  Ref<coordinator::LoadTarget> target) {
     auto run = make_ref<LoadRun>(*this, partition, epoch, std::move(target));
     ports_.executor.post([run = std::move(run)] { run->open(); });
 }

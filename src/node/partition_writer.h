@@ -1,4 +1,5 @@
-// The coordinators' way to the partitions of their topics: replication of the same shard, as their port wants it.
+// The coordinators' way to the partitions of their topics: replication of the same shard, as their port wants
+// it.
 #pragma once
 
 #include "coordinator/partition_writer.h"
@@ -11,13 +12,16 @@ namespace gregor::node {
 // Shard state; outlived by what it is given.
 class ReplicaPartitionWriter final : public coordinator::PartitionWriter {
 public:
-    ReplicaPartitionWriter(const io::ShardPorts& ports, replication::ReplicaShard& shard, replication::Replicas& replicas)
+    ReplicaPartitionWriter(const io::ShardPorts& ports, replication::ReplicaShard& shard,
+                           replication::Replicas& replicas)
         : ports_(ports), shard_(shard), replicas_(replicas) {}
 
     void append(TopicPartitionId partition, LeaderEpoch epoch, Slice batch,
                 Completion<Result<coordinator::AppendedRange>> done) override;
     void load(TopicPartitionId partition, LeaderEpoch epoch, Ref<coordinator::LoadTarget> target) override;
-    std::size_t max_batch_bytes(TopicPartitionId partition) const override { return shard_.max_batch_bytes(partition); }
+    std::size_t max_batch_bytes(TopicPartitionId partition) const override {
+        return shard_.max_batch_bytes(partition);
+    }
 
 private:
     class LoadRun;

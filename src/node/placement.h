@@ -16,7 +16,10 @@ class OffsetsPlacement final : public coordinator::PartitionPlacement {
 public:
     OffsetsPlacement(const metadata::ImageSource& images, BrokerId self, std::uint32_t shard_count,
                      std::int32_t partitions_when_created)
-        : images_(images), self_(self), shard_count_(shard_count), partitions_when_created_(partitions_when_created) {}
+        : images_(images),
+          self_(self),
+          shard_count_(shard_count),
+          partitions_when_created_(partitions_when_created) {}
 
     std::optional<ShardId> owner(PartitionIndex partition) const override {
         const auto image = images_.current();
@@ -28,7 +31,8 @@ public:
     std::int32_t partition_count() const override {
         const auto image = images_.current();
         const auto* topic = image->topic(k_offsets_topic);
-        return topic == nullptr ? partitions_when_created_ : static_cast<std::int32_t>(topic->partitions.size());
+        return topic == nullptr ? partitions_when_created_
+                                : static_cast<std::int32_t>(topic->partitions.size());
     }
 
 private:

@@ -69,8 +69,8 @@ Partition::Appended Partition::append(const PartitionAppend& append, const Appen
     }
     auto appended = log_->append({append.records, options.origin, leadership_.leader_epoch, now_ms});
     if (!appended) {
-        auto outcome = refuse(appended.error().code, std::move(appended.error().detail));
-        outcome.record_errors = std::move(appended.error().records);
+        auto outcome = refuse(appended.error().error.code, std::move(appended.error().error.detail));
+        outcome.record_errors = std::move(appended.error().record_errors);
         return {std::move(outcome)};
     }
     Appended result;

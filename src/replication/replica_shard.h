@@ -17,6 +17,7 @@
 #include "metadata/config_source.h"
 #include "metadata/delta.h"
 #include "metadata/image.h"
+#include "records/compression.h"
 #include "replication/checkpointer.h"
 #include "replication/partition.h"
 #include "replication/tasks.h"
@@ -172,6 +173,7 @@ private:
     std::vector<FetchHome*> fetch_homes_;
     std::move_only_function<void(storage::PartitionName)> broadcast_folder_free_;
     storage::TailCache tail_;
+    records::Decompressor decompressor_;
     std::vector<Directory> directories_;
     Ref<const metadata::Image> image_;
     std::map<TopicPartitionId, Slot> slots_;

@@ -79,7 +79,8 @@ void ReplicaShard::on_loaded(const TopicPartitionId& id, Result<storage::LoadedL
     const auto config =
         topic_settings(*image_, topic_name, config_.broker_id, broker_configs_, config_.durability).log;
     partition->set_log(std::make_unique<storage::Log>(
-        std::move(*loaded), config, storage::LogPorts{*directory.writer, tail_, ports_.disk}, *partition));
+        std::move(*loaded), config, storage::LogPorts{directory.writer, tail_, ports_.disk, decompressor_},
+        *partition));
     if (!slot.deleted_topic.empty()) {
         slots_.erase(found);
         remove_loaded(id, std::move(partition));

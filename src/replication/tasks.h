@@ -32,7 +32,7 @@ struct PartitionAppend {
 struct AppendOptions {
     Acks acks = Acks::all;
     Instant deadline = Instant::never();  // for acks=all: REQUEST_TIMED_OUT when the high watermark is late
-    storage::AppendOrigin origin = storage::AppendOrigin::client;
+    records::AppendOrigin origin = records::AppendOrigin::client;
     LeaderEpoch required_epoch =
         k_no_leader_epoch;  // -1: any; otherwise the append is refused under another one
 };
@@ -44,7 +44,7 @@ struct AppendOutcome {
     Offset last_offset = k_no_offset;
     std::int64_t log_append_time_ms = -1;
     Offset log_start_offset = k_no_offset;
-    std::vector<storage::RefusedRecord> record_errors;
+    std::vector<records::RecordError> record_errors;
     LeaderHint leader;
 };
 
