@@ -146,7 +146,8 @@ def decode_value(out, message, f):
     elif f.is_nullable:
         test = condition(f.nullable, f.versions)
         present = "tagged_struct_present()" if f.tag is not None else f"struct_present({test})"
-        out.branch(f"r.{present}", [f"{name}.emplace().decode(r, v);"], f"{name}.reset();")
+        # Not emplace(): Clang finds a nested struct with default member initialisers not constructible there.
+        out.branch(f"r.{present}", [f"{name} = {f.base}{{}};", f"{name}->decode(r, v);"], f"{name}.reset();")
     else:
         out.add(f"{name}.decode(r, v);")
 
@@ -222,7 +223,9 @@ def arbitrary_value(out, f):
         out.add("list.resize(a.count());")
         out.add("for (auto& e : list) " + ("fill(e, a, v);" if f.is_struct else f"e = {random_value(f)};"))
     elif f.is_struct:
-        out.add(f"fill({target}{'.emplace()' if f.is_nullable else ''}, a, v);")
+        if f.is_nullable:
+            out.add(f"{target} = std::remove_reference_t<decltype(*{target})>{{}};")
+        out.add(f"fill({'*' if f.is_nullable else ''}{target}, a, v);")
     else:
         out.add(f"{target} = {random_value(f)};")
     if f.is_nullable:

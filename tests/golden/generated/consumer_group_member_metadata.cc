@@ -89,7 +89,8 @@ void ConsumerGroupMemberMetadataValue::decode([[maybe_unused]] Reader& r, [[mayb
         switch (tag.number) {
             case 0: {
                 if (r.tagged_struct_present()) {
-                    classic_member_metadata.emplace().decode(r, v);
+                    classic_member_metadata = ClassicMemberMetadata{};
+                    classic_member_metadata->decode(r, v);
                 } else {
                     classic_member_metadata.reset();
                 }
