@@ -64,7 +64,9 @@ public:
     bool is_in_flight(std::string_view name) const { return in_flight_.contains(name); }
 
 private:
-    void on_answer(const std::vector<std::string>& names, std::int16_t version, Result<BufferChain> answer);
+    static constexpr std::size_t k_in_flight_max = 10'000;  // names; beyond, clients ask again
+
+    void on_answer(const std::vector<std::string>& names, const Result<BufferChain>& answer);
 
     ControllerChannel& channel_;
     const AutoTopicSettings settings_;

@@ -1,0 +1,200 @@
+#include "controller/controller.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/assert.h"
+#include "base/fault.h"
+#include "base/format.h"
+#include "base/log.h"
+#include "controller/brokers.h"
+#include "controller/topics.h"
+#include "protocol/reader.h"
+#include "protocol/writer.h"
+
+namespace gregor::controller {
+namespace {
+
+constexpr std::size_t k_queue_max = 10'000;  // requests that wait for the first leadership
+
+Error not_controller() { return {ErrorCode::not_controller, "this node does not lead the metadata quorum"}; }
+
+}  // namespace
+
+Controller::Controller(ControllerParts parts)
+    : parts_(std::move(parts)),
+      bootstrap_(initial_feature_records()),
+      working_(std::make_unique<metadata::Delta>(metadata::ClusterState{})) {}
+
+// ---------------------------------------------------------------- taking over
+
+Status Controller::load_snapshot(std::span<const Bytes> records, const metadata::Provenance& provenance) {
+    ASSERT(rule_ == Rule::loading);
+    return loader_.load_snapshot(records, provenance);
+}
+
+Status Controller::load_batch(Offset base_offset, LeaderEpoch epoch, std::int64_t timestamp,
+                              std::span<const Bytes> records) {
+    ASSERT(rule_ == Rule::loading);
+    return loader_.load_batch(base_offset, epoch, timestamp, records);
+}
+
+Status Controller::set_bootstrap(std::vector<Slice> records) {
+    metadata::Delta cluster{metadata::ClusterState{}};
+    for (const auto& record : records) TRY_STATUS(cluster.replay(record.bytes()));
+    if (cluster.state().metadata_version == 0)
+        return fail(ErrorCode::corrupt_message, "the bootstrap records do not name a metadata.version");
+    bootstrap_ = std::move(records);
+    return {};
+}
+
+void Controller::on_became_leader(LeaderEpoch epoch) {
+    ASSERT(rule_ == Rule::loading);
+    rule_ = Rule::active;
+    working_ = std::make_unique<metadata::Delta>(loader_.state());
+    steps_.push_back(
+        {make_ref<const metadata::Image>(working_->state(), loader_.provenance(), parts_.settings.cluster_id),
+         loader_.changes()});
+    LOG_INFO("controller_activated", epoch);
+    append(activation_records({.state = working_->state(),
+                               .in_transaction = loader_.in_transaction(),
+                               .bootstrap = bootstrap_,
+                               .min_insync_replicas = parts_.settings.min_insync_replicas}),
+           true);
+    append(controller_registration(parts_.identity, working_->state()), true);
+    loader_ = {};
+    for (auto& queued : std::exchange(queue_, {})) decide(queued.request, std::move(queued.done));
+}
+
+// What is not committed may never be: the next leader decides anew, from the log.
+void Controller::on_resigned() {
+    rule_ = Rule::over;
+    steps_.clear();
+    for (auto& answer : std::exchange(answers_, {})) answer.done(std::unexpected(not_controller()));
+    for (auto& queued : std::exchange(queue_, {})) queued.done(std::unexpected(not_controller()));
+}
+
+// ---------------------------------------------------------------- deciding
+
+void Controller::request(metadata::ForwardedRequest request, Completion<Result<BufferChain>> done) {
+    if (rule_ == Rule::active) return decide(request, std::move(done));
+    if (rule_ == Rule::over || queue_.size() >= k_queue_max) return done(std::unexpected(not_controller()));
+    queue_.push_back({std::move(request), std::move(done)});
+}
+
+void Controller::decide(metadata::ForwardedRequest& request, Completion<Result<BufferChain>> done) {
+    auto body = dispatch(request);
+    if (!body) return done(std::unexpected(std::move(body).error()));
+    // Even a refusal rests on what may not be committed yet.
+    answers_.push_back({parts_.log.end_offset(), std::move(*body), std::move(done)});
+    answer_up_to(high_watermark_);
+    DCHECK((check_invariants(), true));
+}
+
+Result<BufferChain> Controller::dispatch(const metadata::ForwardedRequest& request) {
+    switch (request.api_key) {
+        case msg::CreateTopicsRequest::k_api_key:
+            return decide_as<msg::CreateTopicsRequest, msg::CreateTopicsResponse>(request);
+        case msg::DeleteTopicsRequest::k_api_key:
+            return decide_as<msg::DeleteTopicsRequest, msg::DeleteTopicsResponse>(request);
+        case msg::CreatePartitionsRequest::k_api_key:
+            return decide_as<msg::CreatePartitionsRequest, msg::CreatePartitionsResponse>(request);
+        case msg::BrokerRegistrationRequest::k_api_key:
+            return decide_as<msg::BrokerRegistrationRequest, msg::BrokerRegistrationResponse>(request);
+        case msg::BrokerHeartbeatRequest::k_api_key:
+            return decide_as<msg::BrokerHeartbeatRequest, msg::BrokerHeartbeatResponse>(request);
+        case msg::AllocateProducerIdsRequest::k_api_key:
+            return decide_as<msg::AllocateProducerIdsRequest, msg::AllocateProducerIdsResponse>(request);
+        default:
+            return fail(ErrorCode::unsupported_version,
+                        fmt::format("the controller does not serve API {}", request.api_key));
+    }
+}
+
+template <class Request, class Response>
+Result<BufferChain> Controller::decide_as(const metadata::ForwardedRequest& forwarded) {
+    if (forwarded.version < Request::k_min_version || forwarded.version > Request::k_max_version)
+        return fail(ErrorCode::unsupported_version,
+                    fmt::format("API {} has no version {}", forwarded.api_key, forwarded.version));
+    Request request;
+    protocol::Reader reader(forwarded.body);
+    request.decode(reader, forwarded.version);
+    if (reader.failed()) return fail(ErrorCode::invalid_request, reader.why());
+    const DecisionContext context{.state = working_->state(),
+                                  .settings = parts_.settings,
+                                  .properties = parts_.properties,
+                                  .ids = parts_.ids,
+                                  .next_offset = parts_.log.end_offset()};
+    const auto decision = controller::decide(request, forwarded.version, context);
+    protocol::Writer writer;
+    decision.response.encode(writer, forwarded.version);
+    if (writer.failed()) return fail(ErrorCode::unknown_server_error, writer.why());
+    append(decision.records, decision.atomic);
+    return writer.take();
+}
+
+// ---------------------------------------------------------------- appending and applying
+
+void Controller::append(std::span<const Slice> records, bool atomic) {
+    ASSERT(!atomic || records.size() <= k_records_per_batch_max);
+    while (!records.empty()) {
+        const auto batch = records.first(std::min(records.size(), k_records_per_batch_max));
+        append_batch(batch);
+        records = records.subspan(batch.size());
+    }
+}
+
+void Controller::append_batch(std::span<const Slice> records) {
+    // Applied first: a record that cannot be replayed must never reach the log, where it would stop every
+    // replica.
+    for (const auto& record : records) {
+        const auto applied = working_->replay(record.bytes());
+        ASSERT_MSG(applied.has_value(), applied.has_value() ? "" : applied.error().detail);
+    }
+    FAULT_POINT("controller_before_append");
+    const auto provenance = parts_.log.append(records);
+    steps_.push_back(
+        {make_ref<const metadata::Image>(working_->state(), provenance, parts_.settings.cluster_id),
+         working_->take_changes()});
+}
+
+// ---------------------------------------------------------------- committing
+
+void Controller::on_committed(Offset high_watermark) {
+    ASSERT(high_watermark >= high_watermark_);
+    high_watermark_ = high_watermark;
+    publish_up_to(high_watermark);
+    answer_up_to(high_watermark);
+    DCHECK((check_invariants(), true));
+}
+
+// All steps that committed together are one publication.
+void Controller::publish_up_to(Offset high_watermark) {
+    Step visible;
+    while (!steps_.empty() && steps_.front().image->provenance.last_contained_offset < high_watermark) {
+        auto& step = steps_.front();
+        visible.changes.merge(step.changes);
+        visible.image = std::move(step.image);
+        steps_.pop_front();
+    }
+    if (visible.image) parts_.publisher.publish(std::move(visible.image), visible.changes);
+}
+
+// An answer may cause the next request within this call.
+void Controller::answer_up_to(Offset high_watermark) {
+    while (!answers_.empty() && answers_.front().needs <= high_watermark) {
+        auto answer = std::move(answers_.front());
+        answers_.pop_front();
+        answer.done(std::move(answer.body));
+    }
+}
+
+void Controller::check_invariants() const {
+    ASSERT(std::ranges::is_sorted(answers_, {}, &Answer::needs));
+    ASSERT(rule_ != Rule::over || (answers_.empty() && steps_.empty()));
+    ASSERT(rule_ == Rule::loading || queue_.empty());
+    ASSERT(answers_.empty() || answers_.front().needs > high_watermark_);
+}
+
+}  // namespace gregor::controller

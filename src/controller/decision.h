@@ -1,0 +1,60 @@
+// What a manager decides: records to append, and the answer that leaves once they are committed.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/ids.h"
+#include "metadata/config_source.h"
+#include "metadata/effective_config.h"
+#include "metadata/image.h"
+
+namespace gregor::controller {
+
+inline constexpr std::size_t k_records_per_batch_max = 10'000;  // what one append may hold
+
+// Draws ids of new topics. A port, so that decisions repeat in tests and in the simulator.
+class IdSource {
+public:
+    virtual ~IdSource() = default;
+    virtual Uuid next() = 0;
+};
+
+// The settings decisions depend on; from the properties of this node.
+struct ControllerSettings {
+    BrokerId node_id;
+    std::string cluster_id;
+    std::int32_t num_partitions = 1;              // num.partitions
+    std::int16_t default_replication_factor = 1;  // default.replication.factor
+    bool delete_topics = true;                    // delete.topic.enable
+    std::int32_t min_insync_replicas = 1;         // min.insync.replicas, for a new cluster
+};
+
+// Everything a decision may look at: const, so that deciding changes nothing.
+struct DecisionContext {
+    const metadata::ClusterState& state;  // with everything appended so far
+    const ControllerSettings& settings;
+    const metadata::ConfigSource& properties;
+    IdSource& ids;
+    Offset next_offset;  // where the first record of this decision will lie
+
+    metadata::ConfigContext configs() const { return {state, properties, settings.node_id}; }
+};
+
+// Records must be applied in order. An atomic decision fits one batch; another may be cut anywhere.
+template <class Response>
+struct Decision {
+    std::vector<Slice> records;
+    bool atomic = true;
+    Response response;
+
+    // Texts that `response` views, kept alive with it.
+    std::string_view keep(std::string text) { return texts.emplace_back(std::move(text)); }
+    std::deque<std::string> texts;
+};
+
+}  // namespace gregor::controller

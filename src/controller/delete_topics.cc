@@ -1,0 +1,107 @@
+// DeleteTopics v1..v6.   v6 names topics by name or by id
+#include <fmt/format.h>
+
+#include <map>
+#include <set>
+
+#include "base/format.h"
+#include "controller/topics.h"
+#include "gen/meta/remove_topic.h"
+#include "metadata/record_codec.h"
+
+namespace gregor::controller {
+namespace {
+
+// One wish of the request, as far as it could be understood.
+struct Wish {
+    std::string_view name;
+    Uuid id;
+    bool by_id = false;
+};
+
+class TopicDeletion {
+public:
+    TopicDeletion(const DecisionContext& context, std::int16_t version)
+        : context_(context), version_(version) {}
+
+    Decision<msg::DeleteTopicsResponse> decide(const msg::DeleteTopicsRequest& request) {
+        for (const auto name : request.topic_names) wishes_.push_back({.name = name, .id = {}});
+        for (const auto& topic : request.topics) {
+            if (topic.name.has_value() != topic.topic_id.is_zero()) {
+                answer({.name = topic.name.value_or(""), .id = topic.topic_id, .by_id = !topic.name},
+                       {ErrorCode::invalid_request, topic.name
+                                                        ? "You may not specify both topic name and topic id."
+                                                        : "Neither topic name nor id were specified."});
+            } else {
+                wishes_.push_back(
+                    {.name = topic.name.value_or(""), .id = topic.topic_id, .by_id = !topic.name});
+            }
+        }
+        for (const auto& wish : wishes_) {
+            if (const auto* topic = find(wish); topic != nullptr) ++mentions_[topic->id];
+            if (!wish.by_id) ++names_[wish.name];
+        }
+        for (const auto& wish : wishes_) decide_one(wish);
+        return std::move(decision_);
+    }
+
+private:
+    const metadata::Topic* find(const Wish& wish) const {
+        return wish.by_id ? context_.state.topic(wish.id) : context_.state.topic(wish.name);
+    }
+
+    void decide_one(const Wish& wish) {
+        const auto* topic = find(wish);
+        const bool repeated_name = !wish.by_id && names_[wish.name] > 1;
+        if (repeated_name || (topic != nullptr && mentions_[topic->id] > 1)) {
+            const bool first = wish.by_id ? true : answered_.insert(wish.name).second;
+            if (first) answer(wish, {ErrorCode::invalid_request, "Duplicate topic name or id."});
+            return;
+        }
+        if (!context_.settings.delete_topics) {
+            const auto code = version_ < 3 ? ErrorCode::invalid_request : ErrorCode::topic_deletion_disabled;
+            return answer(wish, {code, "Topic deletion is disabled: see delete.topic.enable."});
+        }
+        if (topic == nullptr) {
+            const auto code =
+                wish.by_id ? ErrorCode::unknown_topic_id : ErrorCode::unknown_topic_or_partition;
+            return answer(wish, {code, wish.by_id ? "This server does not host this topic ID."
+                                                  : "This server does not host this topic-partition."});
+        }
+        remove(*topic);
+    }
+
+    void remove(const metadata::Topic& topic) {
+        msg::RemoveTopicRecord record;
+        record.topic_id = topic.id;
+        decision_.records.push_back(metadata::encode_record(record, 0));
+        auto& outcome = decision_.response.responses.emplace_back();
+        outcome.name = decision_.keep(topic.name);
+        outcome.topic_id = topic.id;
+    }
+
+    void answer(const Wish& wish, const Error& why) {
+        auto& outcome = decision_.response.responses.emplace_back();
+        outcome.name = wish.by_id ? std::nullopt : std::optional(wish.name);
+        outcome.topic_id = wish.id;
+        outcome.error_code = why.code;
+        outcome.error_message = decision_.keep(why.detail);
+    }
+
+    const DecisionContext& context_;
+    const std::int16_t version_;
+    std::vector<Wish> wishes_;
+    std::map<Uuid, int> mentions_;
+    std::map<std::string_view, int> names_;
+    std::set<std::string_view> answered_;
+    Decision<msg::DeleteTopicsResponse> decision_;
+};
+
+}  // namespace
+
+Decision<msg::DeleteTopicsResponse> decide(const msg::DeleteTopicsRequest& request, std::int16_t version,
+                                           const DecisionContext& context) {
+    return TopicDeletion(context, version).decide(request);
+}
+
+}  // namespace gregor::controller
