@@ -100,7 +100,8 @@ void ClassicGroup::join_known(JoinRequest request, Turn& turn, JoinDone done) {
     }
     if (const auto error = validate_member(request.member_id, request.instance_id); error != ErrorCode::none)
         return turn.answer(std::move(done), refused(error, request.member_id));
-    rejoin(members_.at(request.member_id), std::move(request), turn, std::move(done));
+    auto& member = members_.at(request.member_id);
+    rejoin(member, std::move(request), turn, std::move(done));
 }
 
 // A member that joins again with what it had before may just have missed the answer.
