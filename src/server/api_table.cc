@@ -5,10 +5,21 @@
 
 #include "base/assert.h"
 #include "gen/api/api_versions.h"
+#include "gen/api/delete_groups.h"
+#include "gen/api/describe_groups.h"
 #include "gen/api/fetch.h"
+#include "gen/api/find_coordinator.h"
+#include "gen/api/heartbeat.h"
+#include "gen/api/init_producer_id.h"
+#include "gen/api/join_group.h"
+#include "gen/api/leave_group.h"
+#include "gen/api/list_groups.h"
 #include "gen/api/list_offsets.h"
+#include "gen/api/offset_commit.h"
+#include "gen/api/offset_fetch.h"
 #include "gen/api/offset_for_leader_epoch.h"
 #include "gen/api/produce.h"
+#include "gen/api/sync_group.h"
 #include "server/call.h"
 #include "server/handlers/handlers.h"
 
@@ -31,14 +42,39 @@ constexpr auto k_rows = std::to_array<ServedApi>({
     {.key = ApiKey::list_offsets,
      .run = HANDLED(list_offsets, ListOffsets),
      .authorisation = "topic describe"},
+    {.key = ApiKey::offset_commit,
+     .run = HANDLED(offset_commit, OffsetCommit),
+     .authorisation = "group read; topic read"},
+    {.key = ApiKey::offset_fetch,
+     .run = HANDLED(offset_fetch, OffsetFetch),
+     .authorisation = "group describe; topic describe"},
+    {.key = ApiKey::find_coordinator,
+     .run = HANDLED(find_coordinator, FindCoordinator),
+     .authorisation = "group describe; transactional_id describe"},
+    {.key = ApiKey::join_group, .run = HANDLED(join_group, JoinGroup), .authorisation = "group read"},
+    {.key = ApiKey::heartbeat, .run = HANDLED(heartbeat, Heartbeat), .authorisation = "group read"},
+    {.key = ApiKey::leave_group, .run = HANDLED(leave_group, LeaveGroup), .authorisation = "group read"},
+    {.key = ApiKey::sync_group, .run = HANDLED(sync_group, SyncGroup), .authorisation = "group read"},
+    {.key = ApiKey::describe_groups,
+     .run = HANDLED(describe_groups, DescribeGroups),
+     .authorisation = "group describe"},
+    {.key = ApiKey::list_groups,
+     .run = HANDLED(list_groups, ListGroups),
+     .authorisation = "cluster describe sees all, else group describe"},
     {.key = ApiKey::api_versions, .run = HANDLED(api_versions, ApiVersions), .authorisation = "none"},
     {.key = ApiKey::create_topics,
      .authorisation = "cluster create, else topic create; topic describe_configs to see configs"},
     {.key = ApiKey::delete_topics, .authorisation = "topic delete; topic describe to see the name"},
+    {.key = ApiKey::init_producer_id,
+     .run = HANDLED(init_producer_id, InitProducerId),
+     .authorisation = "transactional_id write; cluster idempotent_write, or write on any topic"},
     {.key = ApiKey::offset_for_leader_epoch,
      .run = HANDLED(offset_for_leader_epoch, OffsetForLeaderEpoch),
      .authorisation = "topic describe; cluster cluster_action"},
     {.key = ApiKey::create_partitions, .authorisation = "topic alter"},
+    {.key = ApiKey::delete_groups,
+     .run = HANDLED(delete_groups, DeleteGroups),
+     .authorisation = "group delete"},
 });
 
 #undef HANDLED

@@ -32,6 +32,7 @@ struct ConnectionLimits {
     std::size_t connections_max = 100'000;                          // per shard; beyond: close at accept
     Duration idle_max = Duration::seconds(600);                     // connections.max.idle.ms; then: close
     Duration frame_stall_max = Duration::seconds(30);  // nothing came in the middle of a frame: close
+    Duration frame_stall_max_without_memory = Duration::seconds(1);  // the same while others wait for memory
     Duration slow_reader_max =
         Duration::seconds(120);  // nothing taken for so long with answers queued: close
 };

@@ -223,4 +223,10 @@ void Connection::check_patience(Instant now) {
     if (silent >= limits_.idle_max && now - last_progress_ >= limits_.idle_max) close("idle");
 }
 
+void Connection::check_hoarding(Instant now) {
+    if (is_closed_ || reader_.bytes_held() == 0) return;
+    if (now - last_read_ >= limits_.frame_stall_max_without_memory)
+        close("it holds memory that others wait for");
+}
+
 }  // namespace gregor::server

@@ -55,6 +55,8 @@ public:
     void close(std::string_view why);
     // Closes what is idle, takes no answers, or has stopped in the middle of a frame.
     void check_patience(Instant now);
+    // Others wait for memory: closes if this one sits on some in the middle of a frame and sends nothing.
+    void check_hoarding(Instant now);
 
     ConnectionId id() const { return id_; }
     bool is_closed() const { return is_closed_; }

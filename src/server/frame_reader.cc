@@ -10,7 +10,8 @@ FrameReader::Target FrameReader::target(MutableBytes scratch) {
         if (rest.size() >= k_direct_min) return {rest, true};
     }
     const bool expects_large = prefix_size_ == 0 && last_frame_bytes_ > k_first_step;
-    return {expects_large ? scratch.first(std::min(scratch.size(), k_head_bytes)) : scratch, false};
+    const bool is_short = expects_large || !account_->has_room();  // what cannot become a frame is kept aside
+    return {is_short ? scratch.first(std::min(scratch.size(), k_head_bytes)) : scratch, false};
 }
 
 FrameReader::Outcome FrameReader::on_direct(std::size_t size) {
@@ -62,9 +63,10 @@ FrameReader::Outcome FrameReader::advance() {
     return grow() ? Outcome::need_bytes : Outcome::no_memory;
 }
 
-// A frame in progress may use as much again as new ones: finishing it is what gives memory back.
+// A frame in progress may use as much again as new ones: finishing it is what gives memory back. Alone it may
+// be as large as it likes.
 bool FrameReader::grow() {
-    if (account_->used() >= 2 * account_->limit()) return false;
+    if (account_->used() - charge_.size() >= 2 * account_->limit()) return false;
     const auto size = std::min(frame_bytes_, buffer_->size() * k_growth);
     auto larger = Buffer::allocate(size);
     std::copy_n(buffer_->bytes().begin(), filled_, larger->writable().begin());

@@ -50,7 +50,8 @@ public:
     Frame take();
 
     bool is_mid_frame() const { return prefix_size_ > 0; }
-    std::int32_t announced_bytes() const { return length_; }  // for a log line
+    std::size_t bytes_held() const { return charge_.size(); }  // for a frame that is not complete yet
+    std::int32_t announced_bytes() const { return length_; }   // for a log line
 
 private:
     Outcome begin();

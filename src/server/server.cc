@@ -91,9 +91,34 @@ void ShardServer::answer(ConnectionId id, std::uint64_t request, Answer answer) 
 void ShardServer::feed_starved() {
     while (!starved_.empty() && request_memory_->has_room()) {
         const auto id = starved_.front();
-        starved_.erase(starved_.begin());
+        starved_.pop_front();
         if (auto* connection = find(id)) connection->on_memory();
     }
+}
+
+void ShardServer::wait_for_memory(ConnectionId connection) {
+    starved_.push_back(connection);
+    arm_hoarding_timer();
+}
+
+// Runs only while somebody waits for memory.
+void ShardServer::arm_hoarding_timer() {
+    if (is_hoarding_armed_ || starved_.empty()) return;
+    is_hoarding_armed_ = true;
+    const auto when = now() + services_.config.limits.frame_stall_max_without_memory;
+    hoarding_timer_ = services_.ports.executor.call_at(when, [this] { check_hoarding(); });
+}
+
+void ShardServer::check_hoarding() {
+    is_hoarding_armed_ = false;
+    const auto at = now();
+    if (!request_memory_->has_room()) {
+        for (auto& slot : slots_) {
+            if (slot.connection != nullptr) slot.connection->check_hoarding(at);
+        }
+    }
+    feed_starved();
+    arm_hoarding_timer();
 }
 
 // ---------------------------------------------------------------- going
@@ -155,6 +180,7 @@ void ShardServer::end_drain() {
     if (!is_draining_ || open_ > 0 || on_drained_ == nullptr) return;
     services_.ports.executor.cancel(drain_timer_);
     services_.ports.executor.cancel(patience_timer_);
+    services_.ports.executor.cancel(hoarding_timer_);
     std::exchange(on_drained_, nullptr)();
 }
 

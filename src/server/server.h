@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <vector>
 
@@ -32,7 +33,7 @@ public:
 
     MutableBytes scratch() override;
     Instant now() const override { return services_.ports.clock.now(); }
-    void wait_for_memory(ConnectionId connection) override { starved_.push_back(connection); }
+    void wait_for_memory(ConnectionId connection) override;
     void retire(ConnectionId connection) override;
 
 private:
@@ -45,6 +46,8 @@ private:
     ConnectionId free_slot();
     Ref<const PeerIdentity> identify(std::uint32_t listener, const io::Stream& stream) const;
     void feed_starved();
+    void arm_hoarding_timer();
+    void check_hoarding();
     void arm_patience_timer();
     void check_patience();
     void bury_retired();
@@ -58,7 +61,9 @@ private:
     std::vector<Slot> slots_;
     std::vector<std::uint32_t> free_slots_;
     std::size_t open_ = 0;
-    std::vector<ConnectionId> starved_;  // in order of asking
+    std::deque<ConnectionId> starved_;  // in order of asking
+    bool is_hoarding_armed_ = false;
+    io::TimerId hoarding_timer_;
     std::vector<std::unique_ptr<Connection>> retired_;
     bool is_burial_posted_ = false;
 

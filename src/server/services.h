@@ -15,7 +15,7 @@ class Replicas;
 namespace gregor::coordinator {
 class GroupCoordinator;
 class ProducerIds;
-}
+}  // namespace gregor::coordinator
 namespace gregor::security {
 class Authorizer;
 }
