@@ -99,6 +99,38 @@ TEST_F(DispatchTest, FinalizedFeaturesAreTheImages) {
                                                        {"transaction.version", 2}}));
 }
 
+// What a fresh node of the peer writes behind its API keys in v3: throttle time, supported features, epoch
+// 64, finalised features.
+TEST_F(DispatchTest, FeaturesAreThePeersBytes) {
+    const std::string peer = std::string("\0\0\0\0", 4) + "\3" +  // three tagged fields
+                             std::string("\0\x17\2\x11metadata.version\0\7\0\x1e\0", 25) +
+                             std::string("\1\x08\0\0\0\0\0\0\0\x40", 10) + std::string("\2\xa4\1\x08", 4) +
+                             std::string("\x0egroup.version\0\1\0\1\0", 19) +
+                             std::string("\x0ekraft.version\0\1\0\1\0", 19) +
+                             std::string("\x0eshare.version\0\1\0\1\0", 19) +
+                             std::string("\x11metadata.version\0\x1e\0\x1e\0", 22) +
+                             std::string("\x10streams.version\0\1\0\1\0", 21) +
+                             std::string("\x14transaction.version\0\2\0\2\0", 25) +
+                             std::string(
+                                 "\x21"
+                                 "eligible.leader.replicas.version\0\1\0\1\0",
+                                 38);
+    metadata::ClusterState state;
+    state.metadata_version = 30;
+    for (const auto* name :
+         {"eligible.leader.replicas.version", "group.version", "share.version", "streams.version"}) {
+        state.features.set(name, 1);
+    }
+    state.features.set("transaction.version", 2);
+    world.images.image = make_ref<const metadata::Image>(
+        std::move(state), metadata::Provenance{.last_contained_offset = Offset{64}}, "cluster");
+    client.send(ask_api_versions(3));
+    const auto answer = only_answer();
+    ASSERT_GE(answer.size(), peer.size());
+    EXPECT_EQ(testing::PrintToString(answer.substr(answer.size() - peer.size())),
+              testing::PrintToString(peer));
+}
+
 // Header version 0, body version 0, error 35 and the one range, as the peer's class writes it.
 TEST_F(DispatchTest, AnUnknownVersionOfApiVersionsIsAnsweredInVersion0) {
     for (const std::int16_t version : {std::int16_t{5}, std::int16_t{99}, std::int16_t{32767}}) {

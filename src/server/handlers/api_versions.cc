@@ -20,20 +20,29 @@ namespace {
 using Response = msg::ApiVersionsResponse;
 
 // What the peer supports. Clients choose by the API table, so a level whose feature is still missing here
-// harms nobody; a level that differs from what the metadata log holds would.
+// harms nobody; a level that differs from what the metadata log holds would. Both lists in the peer's order.
 struct Feature {
     std::string_view name;
     std::int16_t min = 0;
     std::int16_t max = 0;
 };
-constexpr auto k_features = std::to_array<Feature>({
-    {"eligible.leader.replicas.version", 0, 1},
+constexpr auto k_supported = std::to_array<Feature>({
     {"group.version", 0, 1},
     {"kraft.version", 0, 1},
     {"metadata.version", 7, 30},
     {"share.version", 0, 1},
     {"streams.version", 0, 1},
     {"transaction.version", 0, 2},
+    {"eligible.leader.replicas.version", 0, 1},
+});
+constexpr auto k_finalized = std::to_array<std::string_view>({
+    "group.version",
+    "kraft.version",
+    "share.version",
+    "metadata.version",
+    "streams.version",
+    "transaction.version",
+    "eligible.leader.replicas.version",
 });
 
 constexpr std::int16_t k_first_with_min_zero = 4;
@@ -67,24 +76,26 @@ void list_apis(RequestContext& context, Response& response) {
     }
 }
 
-void list_features(RequestContext& context, const metadata::Image& image, Response& response) {
-    for (const auto& feature : k_features) {
-        const bool is_readable = feature.min > 0 || context.api_version() >= k_first_with_min_zero;
-        if (is_readable) {
-            response.supported_features.push_back({.name = feature.name,
-                                                   .min_version = feature.min,
-                                                   .max_version = feature.max,
-                                                   .unknown_tags = {}});
-        }
-        const auto level = feature.name == "kraft.version" ? context.config().kraft_version
-                                                           : image.feature_level(feature.name);
-        if (level == 0) continue;  // level 0 is the same as not finalised
-        response.finalized_features.push_back({.name = feature.name,
-                                               .max_version_level = level,
-                                               .min_version_level = level,
+void list_supported_features(const RequestContext& context, Response& response) {
+    for (const auto& feature : k_supported) {
+        if (feature.min == 0 && context.api_version() < k_first_with_min_zero) continue;
+        response.supported_features.push_back({.name = feature.name,
+                                               .min_version = feature.min,
+                                               .max_version = feature.max,
                                                .unknown_tags = {}});
     }
-    response.finalized_features_epoch = image.provenance.last_contained_offset.value();
+}
+
+void list_finalized_features(const RequestContext& context, Response& response) {
+    const auto image = context.services().images.current();
+    for (const auto name : k_finalized) {
+        const auto level =
+            name == "kraft.version" ? context.config().kraft_version : image->feature_level(name);
+        if (level == 0) continue;  // level 0 is the same as not finalised
+        response.finalized_features.push_back(
+            {.name = name, .max_version_level = level, .min_version_level = level, .unknown_tags = {}});
+    }
+    response.finalized_features_epoch = image->provenance.last_contained_offset.value();
 }
 
 }  // namespace
@@ -96,10 +107,11 @@ void handle_api_versions(const msg::ApiVersionsRequest& request, RequestContext&
         response.error_code = ErrorCode::invalid_request;
         return done(std::move(response));
     }
-    const auto image = context.services().images.current();
     list_apis(context, response);
-    if (context.api_version() >= msg::ApiVersionsRequest::k_flexible_from)
-        list_features(context, *image, response);
+    if (context.api_version() >= msg::ApiVersionsRequest::k_flexible_from) {
+        list_supported_features(context, response);
+        list_finalized_features(context, response);
+    }
     done(std::move(response));
 }
 
