@@ -56,11 +56,6 @@ std::vector<Request> pick(std::vector<Request>& from, const std::vector<std::siz
 
 }  // namespace
 
-Replicas::Replicas(const io::ShardPorts& ports, std::vector<ReplicaShard*> shards)
-    : ports_(ports), shards_(std::move(shards)) {}
-
-Replicas::~Replicas() = default;
-
 template <class Request>
 std::vector<Replicas::Part> Replicas::split(const std::vector<Request>& requests) const {
     std::vector<Part> parts;

@@ -22,9 +22,9 @@ struct FetchId {
 
 class Replicas final : public FetchHome {
 public:
-    // `shards[i]` lives on shard i and is touched only there; all outlive this object.
-    Replicas(const io::ShardPorts& ports, std::vector<ReplicaShard*> shards);
-    ~Replicas() override;
+    explicit Replicas(const io::ShardPorts& ports) : ports_(ports) {}
+    // Once, before the first call: `shards[i]` lives on shard i and is touched only there; all live equally long.
+    void connect(std::vector<ReplicaShard*> shards) { shards_ = std::move(shards); }
 
     // Completes when every partition has what its acks ask for, has failed, or the deadline has passed.
     void append(std::vector<PartitionAppend> appends, const AppendOptions& options,

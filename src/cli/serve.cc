@@ -1,0 +1,84 @@
+#include "cli/serve.h"
+
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <fstream>
+#include <sstream>
+
+#include "base/format.h"
+#include "base/log.h"
+#include "io/asio/runtime.h"
+#include "node/config.h"
+#include "node/node.h"
+#include "node/properties.h"
+
+namespace gregor::cli {
+namespace {
+
+Result<std::string> read_file(const std::string& path) {
+    std::ifstream file(path, std::ios::binary);
+    if (!file) return fail(ErrorCode::invalid_config, fmt::format("{}: cannot be read: {}", path, std::strerror(errno)));
+    std::ostringstream text;
+    text << file.rdbuf();
+    if (!file) return fail(ErrorCode::invalid_config, fmt::format("{}: cannot be read: is it a file?", path));
+    return std::move(text).str();
+}
+
+Result<node::NodeConfig> read_config(const ServeOptions& options) {
+    std::vector<node::Property> properties = node::embedded_defaults();
+    if (!options.properties_file.empty()) {
+        auto parsed = node::parse_properties(TRY(read_file(options.properties_file)));
+        if (!parsed) {
+            return fail(ErrorCode::invalid_config, fmt::format("{}: {}", options.properties_file, parsed.error().detail));
+        }
+        properties = std::move(*parsed);
+    }
+    for (const auto& text : options.overrides) properties.push_back(TRY(node::parse_override(text)));
+    return node::make_config(TRY(node::Settings::make(options.properties_file, properties)));
+}
+
+// Runs the node's life: ready, failed or stopped.
+class Serving final : public node::NodeObserver {
+public:
+    explicit Serving(io::AsioRuntime& runtime) : runtime_(runtime) {}
+
+    void on_ready() override { LOG_INFO("ready"); }
+    void on_failed(const Error& why) override {
+        fmt::print(stderr, "gregor: {}\n", why.detail.empty() ? error_name(why.code) : std::string_view(why.detail));
+        exit_code_ = 1;
+        runtime_.stop();
+    }
+    void on_stopped() override { runtime_.stop(); }
+    int exit_code() const { return exit_code_; }
+
+private:
+    io::AsioRuntime& runtime_;
+    int exit_code_ = 0;
+};
+
+}  // namespace
+
+int serve(const ServeOptions& options) {
+    auto config = read_config(options);
+    if (!config) {
+        fmt::print(stderr, "gregor: {}\n", config.error().detail);
+        return 1;
+    }
+    for (const auto& warning : config->settings.warnings()) LOG_WARN("setting_ignored", warning);
+    io::AsioRuntime runtime({.shards = config->shards == 0 ? io::usable_cpus() : config->shards});
+    std::vector<io::ShardPorts> ports;
+    for (std::uint32_t i = 0; i < runtime.shard_count(); ++i) ports.push_back(runtime.ports(ShardId{i}));
+    Serving serving(runtime);
+    node::Node node(std::move(*config), std::move(ports), serving);
+    int signals = 0;
+    runtime.on_stop_signal([&](int) {
+        if (++signals == 1) node.stop();
+        if (signals > 1) runtime.stop();  // asked twice: leave at once, as after a kill
+    });
+    runtime.ports(ShardId{0}).executor.post([&node] { node.start(); });
+    runtime.run();
+    return serving.exit_code();
+}
+
+}  // namespace gregor::cli

@@ -1,0 +1,17 @@
+// gregor serve [server.properties] [--override key=value ...]
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace gregor::cli {
+
+struct ServeOptions {
+    std::string properties_file;  // empty: the embedded defaults
+    std::vector<std::string> overrides;
+};
+
+// Runs a node until SIGINT or SIGTERM. Returns the exit code; what went wrong is one sentence on standard error.
+int serve(const ServeOptions& options);
+
+}  // namespace gregor::cli

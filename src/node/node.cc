@@ -1,0 +1,255 @@
+#include "node/node.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/assert.h"
+#include "base/format.h"
+#include "base/log.h"
+
+namespace gregor::node {
+
+// Runs `then` on shard 0 when as many shards have reported as there are.
+struct Node::Countdown final : RefCounted {
+    Countdown(std::size_t count, io::Task task) : missing(count), then(std::move(task)) {}
+    void arrive() {
+        if (--missing == 0) then();
+    }
+    std::size_t missing;
+    io::Task then;
+};
+
+class Node::BootJob final : public io::DiskJob {
+public:
+    explicit BootJob(Node& node) : node_(node), now_ms_(node.home().clock.wall_clock_ms()) {}
+    void run(io::FileSystem& files) override { booted_ = boot(files, node_.home().random, node_.config_, now_ms_); }
+    void complete() override { node_.on_booted(std::move(booted_)); }
+
+private:
+    Node& node_;
+    std::int64_t now_ms_;
+    Result<Booted> booted_ = fail(ErrorCode::unknown_server_error);
+};
+
+class Node::MarkCleanJob final : public io::DiskJob {
+public:
+    explicit MarkCleanJob(Node& node) : node_(node) {}
+    void run(io::FileSystem& files) override {
+        auto& dirs = node_.booted_->dirs;
+        for (const auto directory : node_.clean_) {
+            const auto marked = dirs.mark_clean(files, directory, node_.lifecycle_->epoch());
+            if (!marked) LOG_ERROR("clean_marker_failed", marked.error().detail);
+        }
+        dirs.unlock(files);
+    }
+    void complete() override { node_.finish_stop(); }
+
+private:
+    Node& node_;
+};
+
+Node::Node(NodeConfig config, std::vector<io::ShardPorts> ports, NodeObserver& observer)
+    : config_(std::move(config)), ports_(std::move(ports)), observer_(observer) {}
+
+Node::~Node() {
+    AbandonScope tearing_down;
+    shards_.clear();
+    quorum_.reset();
+}
+
+// ---------------------------------------------------------------- start
+
+void Node::start() { home().disk.submit(io::DiskLane{}, std::make_unique<BootJob>(*this)); }
+
+void Node::on_booted(Result<Booted> booted) {
+    if (is_stopping_) return observer_.on_stopped();
+    if (!booted) return fail_with(booted.error());
+    booted_ = std::move(*booted);
+    build(*booted_);
+    quorum_->start();
+}
+
+void Node::build(const Booted& booted) {
+    server_ = server_config(config_, booted.cluster_id);
+    checkpointer_ = std::make_unique<replication::Checkpointer>(home().disk, booted.dirs);
+    quorum_ = std::make_unique<Quorum>(home(), config_, *booted_, *this, *this);
+    const NodeParts parts{.config = config_,
+                          .server = server_,
+                          .dirs = booted.dirs,
+                          .checkpointer = *checkpointer_,
+                          .authorizer = authorizer_,
+                          .first_image = metadata::Image::empty(booted.cluster_id)};
+    for (auto& ports : ports_) {
+        shards_.push_back(std::make_unique<ShardNode>(ports, parts, std::make_unique<LocalControllerChannel>(ports, quorum_)));
+    }
+    for (std::size_t i = 0; i < shards_.size(); ++i) {
+        ports_[i].shards.submit(ShardId{static_cast<std::uint32_t>(i)}, [this, i] { shards_[i]->connect(shards_); });
+    }
+}
+
+void Node::publish(Ref<const metadata::Image> image, const metadata::Changes& changes) {
+    published_end_ = image->provenance.last_contained_offset + 1;
+    for (std::size_t i = 0; i < shards_.size(); ++i) {
+        home().shards.submit(ShardId{static_cast<std::uint32_t>(i)},
+                             [shard = shards_[i].get(), image, changes] { shard->on_image(image, changes); });
+    }
+}
+
+void Node::on_controller_active() { register_broker(); }
+
+void Node::on_quorum_failed(const Error& why) { fail_with(why); }
+
+void Node::register_broker() {
+    metadata::BrokerIdentity identity{.id = config_.node_id, .cluster_id = booted_->cluster_id};
+    identity.incarnation_id = io::random_uuid(home().random);
+    for (const auto& listener : config_.advertised_listeners) {
+        identity.endpoints.push_back({.name = listener.name,
+                                      .host = listener.endpoint.host,
+                                      .port = listener.endpoint.port,
+                                      .security_protocol = static_cast<std::int16_t>(listener.protocol)});
+    }
+    identity.rack = server_.rack;
+    for (std::size_t i = 0; i < booted_->dirs.log_directories(); ++i) {
+        const auto& directory = booted_->dirs.directories()[i];
+        if (!directory.failed && directory.properties) identity.log_dirs.push_back(*directory.properties->directory_id);
+    }
+    const auto& first = booted_->dirs.directories().front();
+    identity.previous_broker_epoch = first.last_broker_epoch.value_or(-1);
+    lifecycle_ = std::make_unique<metadata::BrokerLifecycle>(std::move(identity), shards_.front()->channel());
+    lifecycle_->start([this](const Result<std::int64_t>& epoch) { on_registered(epoch); });
+}
+
+void Node::on_registered(const Result<std::int64_t>& epoch) {
+    if (!epoch) return fail_with(epoch.error());
+    after_images([this] {
+        lifecycle_->ready(published_end_, [this](const Status& status) { on_unfenced(status); });
+    });
+}
+
+void Node::on_unfenced(const Status& status) {
+    if (!status) return fail_with(status.error());
+    after_images([this] { listen(); });
+}
+
+void Node::after_images(io::Task then) {
+    auto countdown = make_ref<Countdown>(shards_.size(), std::move(then));
+    for (std::uint32_t i = 0; i < shards_.size(); ++i) {
+        home().shards.submit(ShardId{i}, [this, countdown] {
+            ports_.front().shards.submit(ShardId{0}, [countdown] { countdown->arrive(); });
+        });
+    }
+}
+
+void Node::listen() {
+    if (is_stopping_ || has_failed_) return;
+    for (std::uint32_t i = 0; i < server_.listeners.size(); ++i) {
+        const auto& listener = server_.listeners[i];
+        const auto bound = home().network.listen(i, {listener.host, listener.port});
+        if (!bound) return fail_with(bound.error());
+        LOG_INFO("listening", listener.name, listener.host, *bound);
+    }
+    is_listening_ = true;
+    recover_in_background();
+    observer_.on_ready();
+}
+
+// What an unclean stop left is verified on first use; the rest follows here, so that the next clean stop can say so.
+void Node::recover_in_background() {
+    const auto unclean = [](const storage::LogDir& directory) { return !directory.was_clean && !directory.failed; };
+    if (std::ranges::none_of(booted_->dirs.directories(), unclean)) return;
+    auto countdown = make_ref<Countdown>(shards_.size(), [] { LOG_INFO("recovery_finished"); });
+    for (std::uint32_t i = 0; i < shards_.size(); ++i) {
+        home().shards.submit(ShardId{i}, [this, i, countdown] {
+            shards_[i]->replicas().load_all([this, countdown](const Status&) {
+                ports_.front().shards.submit(ShardId{0}, [countdown] { countdown->arrive(); });
+            });
+        });
+    }
+}
+
+void Node::fail_with(const Error& why) {
+    if (std::exchange(has_failed_, true)) return;
+    observer_.on_failed(why);
+}
+
+// ---------------------------------------------------------------- stop
+
+void Node::stop() {
+    if (std::exchange(is_stopping_, true)) return;
+    LOG_INFO("stopping");
+    if (!booted_) return;  // on_booted sees it
+    if (!is_listening_) return observer_.on_stopped();  // nothing was served: as after a kill
+    for (std::uint32_t i = 0; i < server_.listeners.size(); ++i) home().network.stop_listening(i);
+    drain_connections();
+}
+
+void Node::drain_connections() {
+    constexpr auto k_drain_time = Duration::seconds(3);
+    const auto deadline = home().clock.now() + k_drain_time;
+    auto countdown = make_ref<Countdown>(shards_.size(), [this] { shut_down_broker(); });
+    for (std::uint32_t i = 0; i < shards_.size(); ++i) {
+        home().shards.submit(ShardId{i}, [this, i, deadline, countdown] {
+            shards_[i]->server().drain(deadline, [this, countdown] {
+                ports_.front().shards.submit(ShardId{0}, [countdown] { countdown->arrive(); });
+            });
+        });
+    }
+}
+
+void Node::shut_down_broker() {
+    lifecycle_->stop([this] { return published_end_; },
+                     [this](const Status& status) {
+                         if (!status) LOG_WARN("controlled_shutdown_refused", status.error().detail);
+                         after_images([this] { close_logs(); });
+                     });
+}
+
+void Node::close_logs() {
+    for (std::size_t i = 0; i < booted_->dirs.directories().size(); ++i) {
+        if (!booted_->dirs.directories()[i].failed) clean_.insert(i);
+    }
+    shards_to_close_ = shards_.size();
+    for (std::uint32_t i = 0; i < shards_.size(); ++i) {
+        home().shards.submit(ShardId{i}, [this, i] {
+            shards_[i]->replicas().close([this](std::set<std::size_t> clean) {
+                ports_.front().shards.submit(ShardId{0}, [this, clean = std::move(clean)] { on_shard_closed(clean); });
+            });
+        });
+    }
+}
+
+void Node::on_shard_closed(const std::set<std::size_t>& clean) {
+    std::erase_if(clean_, [&](std::size_t directory) {
+        return directory < booted_->dirs.log_directories() && !clean.contains(directory);
+    });
+    if (--shards_to_close_ > 0) return;
+    checkpointer_->flush([this](const std::set<std::size_t>& failed) {
+        for (const auto directory : failed) clean_.erase(directory);
+        close_metadata_log();
+    });
+}
+
+void Node::close_metadata_log() {
+    quorum_->close([this](const Status& status) {
+        if (!status) {
+            LOG_ERROR("metadata_log_close_failed", status.error().detail);
+            clean_.erase(booted_->dirs.metadata_directory());
+        }
+        mark_clean();
+    });
+}
+
+void Node::mark_clean() { home().disk.submit(io::DiskLane{}, std::make_unique<MarkCleanJob>(*this)); }
+
+void Node::finish_stop() {
+    LOG_INFO("stopped", clean_.size());
+    observer_.on_stopped();
+}
+
+void Node::check_invariants() const {
+    if (quorum_ != nullptr) quorum_->check_invariants();
+    for (const auto& shard : shards_) shard->check_invariants();
+}
+
+}  // namespace gregor::node

@@ -1,0 +1,135 @@
+#include "node/quorum.h"
+
+#include "base/assert.h"
+#include "raft/snapshot.h"
+
+namespace gregor::node {
+namespace {
+
+std::vector<Bytes> views_of(std::span<const Slice> slices) {
+    std::vector<Bytes> views;
+    views.reserve(slices.size());
+    for (const auto& slice : slices) views.push_back(slice.bytes());
+    return views;
+}
+
+raft::VoterEndpoint voter_endpoint(const Listener& listener) {
+    const auto& host = listener.endpoint.host;
+    return {listener.name, host.empty() ? "localhost" : host, listener.endpoint.port};
+}
+
+}  // namespace
+
+controller::ControllerParts Quorum::controller_parts(const NodeConfig& config, const Booted& booted,
+                                                     metadata::ImagePublisher& publisher) {
+    const auto& settings = config.settings;
+    controller::ControllerSettings decisions;
+    decisions.node_id = config.node_id;
+    decisions.cluster_id = booted.cluster_id;
+    decisions.num_partitions = static_cast<std::int32_t>(settings.number("num.partitions"));
+    decisions.default_replication_factor = static_cast<std::int16_t>(settings.number("default.replication.factor"));
+    decisions.delete_topics = settings.flag("delete.topic.enable");
+    decisions.min_insync_replicas = static_cast<std::int32_t>(settings.number("min.insync.replicas"));
+    controller::ControllerIdentity identity{.id = config.node_id, .incarnation_id = io::random_uuid(ports_.random)};
+    for (const auto& listener : config.listeners) {
+        if (!config.is_controller_listener(listener.name)) continue;
+        const auto endpoint = voter_endpoint(listener);
+        identity.endpoints.push_back({.name = endpoint.name, .host = endpoint.host, .port = endpoint.port});
+    }
+    return {decisions, identity, settings, *this, *this, publisher};
+}
+
+raft::Driver::Settings Quorum::driver_settings(const NodeConfig& config, const Booted& booted) const {
+    raft::Driver::Settings settings;
+    settings.config.node_id = config.node_id;
+    settings.config.directory_id = booted.directory_id;
+    for (const auto& listener : config.listeners) {
+        if (config.is_controller_listener(listener.name)) settings.config.endpoints.push_back(voter_endpoint(listener));
+    }
+    settings.quorum_state = booted.metadata.quorum_state;
+    settings.wall_clock_ms = [clock = &ports_.clock] { return clock->wall_clock_ms(); };
+    return settings;
+}
+
+Quorum::Quorum(const io::ShardPorts& ports, const NodeConfig& config, Booted& booted,
+               metadata::ImagePublisher& publisher, QuorumObserver& observer)
+    : ports_(ports),
+      observer_(observer),
+      log_(ports, booted.dirs.directories()[booted.dirs.metadata_directory()].path, std::move(booted.metadata)),
+      controller_(controller_parts(config, booted, publisher)),
+      driver_(std::make_unique<raft::Driver>(driver_settings(config, booted), log_, *this)) {
+    if (!booted.bootstrap) return;
+    auto content = raft::read_snapshot(*booted.bootstrap);
+    auto status = content ? controller_.set_bootstrap(std::move(content->records)) : Status(std::unexpected(content.error()));
+    if (!status) bootstrap_error_ = status.error();
+}
+
+void Quorum::start() {
+    if (bootstrap_error_) return observer_.on_quorum_failed(*bootstrap_error_);
+    driver_->start();
+}
+
+Status Quorum::on_snapshot(raft::SnapshotId id, const raft::SnapshotContent& content) {
+    if (id.end_offset == Offset{0}) {
+        return content.records.empty() ? Status{} : controller_.set_bootstrap(content.records);
+    }
+    return controller_.load_snapshot(views_of(content.records),
+                                     {id.end_offset - 1, id.epoch, content.last_contained_timestamp});
+}
+
+Status Quorum::on_batch(const raft::RecordBatch& batch) {
+    return controller_.load_batch(batch.base_offset, batch.epoch, batch.timestamp, batch.values);
+}
+
+void Quorum::on_became_leader(LeaderEpoch epoch) {
+    controller_.on_became_leader(epoch);
+    observer_.on_controller_active();
+}
+
+metadata::Provenance Quorum::append(std::span<const Slice> records) {
+    const auto end = driver_->append(views_of(records));
+    return {end - 1, driver_->epoch(), ports_.clock.wall_clock_ms()};
+}
+
+void Quorum::close(Completion<Status> done) {
+    driver_->stop();
+    log_.close(std::move(done));
+}
+
+void Quorum::stop() { log_.stop(); }
+
+// ---------------------------------------------------------------- channel
+
+namespace {
+
+// Carries the controller's answer back to the shard that asked.
+struct AnswerReturn {
+    io::Shards* shards;
+    ShardId home;
+    Completion<Result<BufferChain>> done;
+
+    void operator()(Result<BufferChain> answer) { shards->submit(home, Delivery{std::move(done), std::move(answer)}); }
+
+    struct Delivery {
+        Completion<Result<BufferChain>> done;
+        Result<BufferChain> answer;
+        void operator()() { done(std::move(answer)); }
+    };
+};
+
+}  // namespace
+
+void LocalControllerChannel::request(metadata::ForwardedRequest request, Completion<Result<BufferChain>> done) {
+    if (ports_.shard == ShardId{0}) {
+        if (quorum_ == nullptr) return done(fail(ErrorCode::not_controller));
+        return quorum_->controller().request(std::move(request), std::move(done));
+    }
+    AnswerReturn back{&ports_.shards, ports_.shard, std::move(done)};
+    ports_.shards.submit(ShardId{0}, [&quorum = quorum_, request = std::move(request), back = std::move(back)]() mutable {
+        Completion<Result<BufferChain>> answer(std::move(back));
+        if (quorum == nullptr) return answer(fail(ErrorCode::not_controller));
+        quorum->controller().request(std::move(request), std::move(answer));
+    });
+}
+
+}  // namespace gregor::node

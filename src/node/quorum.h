@@ -1,0 +1,75 @@
+// The controller role of this node: the metadata log, the quorum over it and the controller that leads it, joined.
+// Lives on shard 0.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "controller/controller.h"
+#include "io/ports.h"
+#include "metadata/publisher.h"
+#include "node/boot.h"
+#include "node/config.h"
+#include "node/metadata_log.h"
+#include "raft/driver.h"
+
+namespace gregor::node {
+
+class QuorumObserver {
+public:
+    virtual ~QuorumObserver() = default;
+    virtual void on_controller_active() = 0;
+    virtual void on_quorum_failed(const Error& why) = 0;
+};
+
+class Quorum final : private raft::RaftListener, private controller::RecordLog, private controller::IdSource {
+public:
+    Quorum(const io::ShardPorts& ports, const NodeConfig& config, Booted& booted, metadata::ImagePublisher& publisher,
+           QuorumObserver& observer);
+
+    void start();
+    controller::Controller& controller() { return controller_; }
+    // Resigns, then closes the log.
+    void close(Completion<Status> done);
+    void stop();  // nobody is told anything any more
+    void check_invariants() const { controller_.check_invariants(); }
+
+private:
+    Status on_snapshot(raft::SnapshotId id, const raft::SnapshotContent& content) override;
+    Status on_batch(const raft::RecordBatch& batch) override;
+    void on_became_leader(LeaderEpoch epoch) override;
+    void on_committed(Offset high_watermark) override { controller_.on_committed(high_watermark); }
+    void on_resigned(LeaderEpoch) override { controller_.on_resigned(); }
+    void on_failed(const Error& why) override { observer_.on_quorum_failed(why); }
+
+    Offset end_offset() const override { return driver_->end_offset(); }
+    metadata::Provenance append(std::span<const Slice> records) override;
+    Uuid next() override { return io::random_uuid(ports_.random); }
+
+    controller::ControllerParts controller_parts(const NodeConfig& config, const Booted& booted,
+                                                 metadata::ImagePublisher& publisher);
+    raft::Driver::Settings driver_settings(const NodeConfig& config, const Booted& booted) const;
+
+    io::ShardPorts ports_;
+    QuorumObserver& observer_;
+    MetadataLog log_;
+    controller::Controller controller_;
+    std::unique_ptr<raft::Driver> driver_;
+    std::optional<Error> bootstrap_error_;  // what start() reports
+};
+
+// A shard's way to the controller on shard 0.
+class LocalControllerChannel final : public metadata::ControllerChannel {
+public:
+    // `quorum` is looked at on shard 0 only.
+    LocalControllerChannel(const io::ShardPorts& ports, const std::unique_ptr<Quorum>& quorum)
+        : ports_(ports), quorum_(quorum) {}
+    void request(metadata::ForwardedRequest request, Completion<Result<BufferChain>> done) override;
+
+private:
+    io::ShardPorts ports_;
+    const std::unique_ptr<Quorum>& quorum_;
+};
+
+}  // namespace gregor::node

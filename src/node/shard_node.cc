@@ -1,0 +1,102 @@
+#include "node/shard_node.h"
+
+namespace gregor::node {
+namespace {
+
+coordinator::GroupConfig group_config(const Settings& settings) {
+    constexpr std::int64_t k_ms_per_minute = 60'000;
+    const auto number32 = [&](std::string_view key) { return static_cast<std::int32_t>(settings.number(key)); };
+    coordinator::GroupConfig config;
+    config.min_session_timeout_ms = number32("group.min.session.timeout.ms");
+    config.max_session_timeout_ms = number32("group.max.session.timeout.ms");
+    config.initial_rebalance_delay_ms = number32("group.initial.rebalance.delay.ms");
+    config.max_size = number32("group.max.size");
+    config.offset_metadata_max_bytes = number32("offset.metadata.max.bytes");
+    config.offsets_retention_ms = settings.number("offsets.retention.minutes") * k_ms_per_minute;
+    config.retention_check_interval_ms = settings.number("offsets.retention.check.interval.ms");
+    config.offsets_partitions = number32("offsets.topic.num.partitions");
+    return config;
+}
+
+server::FetchSessions::Config session_config(const server::ServerConfig& server, const io::ShardPorts& ports) {
+    const auto shards = ports.shards.count();
+    server::FetchSessions::Config config;
+    config.slots_max = (static_cast<std::size_t>(server.fetch_session_slots_max) + shards - 1) / shards;
+    config.shard = ports.shard.value();
+    config.shard_count = shards;
+    config.seed = ports.random.next();
+    return config;
+}
+
+}  // namespace
+
+ShardNode::ShardNode(const io::ShardPorts& ports, const NodeParts& parts,
+                     std::unique_ptr<metadata::ControllerChannel> channel)
+    : ports_(ports),
+      image_(parts.first_image),
+      channel_(std::move(channel)),
+      replica_shard_(ports, {.broker_id = parts.config.node_id, .durability = parts.config.durability}, parts.dirs,
+                     parts.config.settings, parts.checkpointer, *this),
+      replicas_(ports),
+      partition_writer_(ports, replica_shard_, replicas_),
+      placement_(image_, parts.config.node_id, ports.shards.count(), parts.config.auto_topics.offsets_partitions),
+      groups_({.config = group_config(parts.config.settings), .ports = ports, .writer = partition_writer_, .placement = placement_}),
+      auto_topics_(*channel_, parts.config.auto_topics),
+      producer_ids_({.ports = ports, .broker_id = parts.config.node_id, .images = image_, .controller = *channel_}),
+      fetch_sessions_(session_config(parts.server, ports)),
+      services_{.ports = ports,
+                .config = parts.server,
+                .images = image_,
+                .controller = *channel_,
+                .configs = parts.config.settings,
+                .auto_topics = auto_topics_,
+                .replicas = replicas_,
+                .groups = groups_,
+                .producer_ids = producer_ids_,
+                .authorizer = parts.authorizer,
+                .fetch_sessions = fetch_sessions_},
+      server_(services_, server::ApiTable::standard()) {}
+
+ShardNode::~ShardNode() = default;
+
+void ShardNode::connect(const std::vector<std::unique_ptr<ShardNode>>& shards) {
+    std::vector<replication::ReplicaShard*> replica_shards;
+    std::vector<replication::FetchHome*> fetch_homes;
+    std::vector<coordinator::GroupCoordinator*> coordinators;
+    for (const auto& shard : shards) {
+        replica_shards.push_back(&shard->replica_shard_);
+        fetch_homes.push_back(&shard->replicas_);
+        coordinators.push_back(&shard->groups_);
+    }
+    replica_shard_.set_fetch_homes(std::move(fetch_homes));
+    replica_shard_.set_folder_free_broadcast([this, replica_shards](const storage::PartitionName& name) {
+        for (std::uint32_t i = 0; i < replica_shards.size(); ++i) {
+            auto* shard = replica_shards[i];
+            ports_.shards.submit(ShardId{i}, [shard, name] { shard->on_folder_free(name); });
+        }
+    });
+    replicas_.connect(std::move(replica_shards));
+    groups_.connect(std::move(coordinators));
+    ports_.network.set_accept_handler(server_);
+}
+
+void ShardNode::on_image(const Ref<const metadata::Image>& image, const metadata::Changes& changes) {
+    image_.set(image);
+    replica_shard_.on_image(image, changes);
+    for (const auto& [id, topic] : changes.deleted_topics) groups_.on_topic_deleted(topic->name, id);
+}
+
+void ShardNode::on_led_here(const std::string& topic, TopicPartitionId partition, LeaderEpoch epoch) {
+    if (topic == k_offsets_topic) groups_.on_elected(partition, epoch);
+}
+
+void ShardNode::on_not_led_here(const std::string& topic, TopicPartitionId partition) {
+    if (topic == k_offsets_topic) groups_.on_resigned(partition.partition);
+}
+
+void ShardNode::check_invariants() const {
+    replica_shard_.check_invariants();
+    groups_.check_invariants();
+}
+
+}  // namespace gregor::node
