@@ -20,7 +20,8 @@ void write_log_line(LogLevel level, std::string_view line);
 std::string_view next_field_name(std::string_view& names);
 
 template <class... Values>
-void log_event(LogLevel level, std::string_view event, std::string_view names, const Values&... values) {
+void log_event(LogLevel level, std::string_view event, [[maybe_unused]] std::string_view names,
+               const Values&... values) {
     std::string line(event);
     (fmt::format_to(std::back_inserter(line), " {}={}", next_field_name(names), values), ...);
     write_log_line(level, line);

@@ -10,8 +10,10 @@ int main(int argc, char** argv) {
 
     gregor::cli::ServeOptions serve;
     auto* serve_command = app.add_subcommand("serve", "run a broker (and its controller) until Ctrl-C");
-    serve_command->add_option("properties", serve.properties_file, "server.properties; without it good defaults, data in ./data");
-    serve_command->add_option("--override", serve.overrides, "key=value that wins over the file; may be repeated");
+    serve_command->add_option("properties", serve.properties_file,
+                              "server.properties; without it good defaults, data in ./data");
+    serve_command->add_option("--override", serve.overrides,
+                              "key=value that wins over the file; may be repeated");
 
     CLI11_PARSE(app, argc, argv);
     if (*serve_command) return gregor::cli::serve(serve);

@@ -18,7 +18,9 @@ namespace {
 
 Result<std::string> read_file(const std::string& path) {
     std::ifstream file(path, std::ios::binary);
-    if (!file) return fail(ErrorCode::invalid_config, fmt::format("{}: cannot be read: {}", path, std::strerror(errno)));
+    if (!file)
+        return fail(ErrorCode::invalid_config,
+                    fmt::format("{}: cannot be read: {}", path, std::strerror(errno)));
     std::ostringstream text;
     text << file.rdbuf();
     if (!file) return fail(ErrorCode::invalid_config, fmt::format("{}: cannot be read: is it a file?", path));
@@ -30,7 +32,8 @@ Result<node::NodeConfig> read_config(const ServeOptions& options) {
     if (!options.properties_file.empty()) {
         auto parsed = node::parse_properties(TRY(read_file(options.properties_file)));
         if (!parsed) {
-            return fail(ErrorCode::invalid_config, fmt::format("{}: {}", options.properties_file, parsed.error().detail));
+            return fail(ErrorCode::invalid_config,
+                        fmt::format("{}: {}", options.properties_file, parsed.error().detail));
         }
         properties = std::move(*parsed);
     }
@@ -45,7 +48,8 @@ public:
 
     void on_ready() override { LOG_INFO("ready"); }
     void on_failed(const Error& why) override {
-        fmt::print(stderr, "gregor: {}\n", why.detail.empty() ? error_name(why.code) : std::string_view(why.detail));
+        fmt::print(stderr, "gregor: {}\n",
+                   why.detail.empty() ? error_name(why.code) : std::string_view(why.detail));
         exit_code_ = 1;
         runtime_.stop();
     }

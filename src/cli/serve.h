@@ -11,7 +11,8 @@ struct ServeOptions {
     std::vector<std::string> overrides;
 };
 
-// Runs a node until SIGINT or SIGTERM. Returns the exit code; what went wrong is one sentence on standard error.
+// Runs a node until SIGINT or SIGTERM. Returns the exit code; what went wrong is one sentence on standard
+// error.
 int serve(const ServeOptions& options);
 
 }  // namespace gregor::cli

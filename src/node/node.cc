@@ -23,7 +23,9 @@ struct Node::Countdown final : RefCounted {
 class Node::BootJob final : public io::DiskJob {
 public:
     explicit BootJob(Node& node) : node_(node), now_ms_(node.home().clock.wall_clock_ms()) {}
-    void run(io::FileSystem& files) override { booted_ = boot(files, node_.home().random, node_.config_, now_ms_); }
+    void run(io::FileSystem& files) override {
+        booted_ = boot(files, node_.home().random, node_.config_, now_ms_);
+    }
     void complete() override { node_.on_booted(std::move(booted_)); }
 
 private:
@@ -81,10 +83,12 @@ void Node::build(const Booted& booted) {
                           .authorizer = authorizer_,
                           .first_image = metadata::Image::empty(booted.cluster_id)};
     for (auto& ports : ports_) {
-        shards_.push_back(std::make_unique<ShardNode>(ports, parts, std::make_unique<LocalControllerChannel>(ports, quorum_)));
+        shards_.push_back(std::make_unique<ShardNode>(
+            ports, parts, std::make_unique<LocalControllerChannel>(ports, quorum_)));
     }
     for (std::size_t i = 0; i < shards_.size(); ++i) {
-        ports_[i].shards.submit(ShardId{static_cast<std::uint32_t>(i)}, [this, i] { shards_[i]->connect(shards_); });
+        ports_[i].shards.submit(ShardId{static_cast<std::uint32_t>(i)},
+                                [this, i] { shards_[i]->connect(shards_); });
     }
 }
 
@@ -112,7 +116,8 @@ void Node::register_broker() {
     identity.rack = server_.rack;
     for (std::size_t i = 0; i < booted_->dirs.log_directories(); ++i) {
         const auto& directory = booted_->dirs.directories()[i];
-        if (!directory.failed && directory.properties) identity.log_dirs.push_back(*directory.properties->directory_id);
+        if (!directory.failed && directory.properties)
+            identity.log_dirs.push_back(*directory.properties->directory_id);
     }
     const auto& first = booted_->dirs.directories().front();
     identity.previous_broker_epoch = first.last_broker_epoch.value_or(-1);
@@ -122,9 +127,8 @@ void Node::register_broker() {
 
 void Node::on_registered(const Result<std::int64_t>& epoch) {
     if (!epoch) return fail_with(epoch.error());
-    after_images([this] {
-        lifecycle_->ready(published_end_, [this](const Status& status) { on_unfenced(status); });
-    });
+    after_images(
+        [this] { lifecycle_->ready(published_end_, [this](const Status& status) { on_unfenced(status); }); });
 }
 
 void Node::on_unfenced(const Status& status) {
@@ -154,9 +158,12 @@ void Node::listen() {
     observer_.on_ready();
 }
 
-// What an unclean stop left is verified on first use; the rest follows here, so that the next clean stop can say so.
+// What an unclean stop left is verified on first use; the rest follows here, so that the next clean stop can
+// say so.
 void Node::recover_in_background() {
-    const auto unclean = [](const storage::LogDir& directory) { return !directory.was_clean && !directory.failed; };
+    const auto unclean = [](const storage::LogDir& directory) {
+        return !directory.was_clean && !directory.failed;
+    };
     if (std::ranges::none_of(booted_->dirs.directories(), unclean)) return;
     auto countdown = make_ref<Countdown>(shards_.size(), [] { LOG_INFO("recovery_finished"); });
     for (std::uint32_t i = 0; i < shards_.size(); ++i) {
@@ -178,7 +185,7 @@ void Node::fail_with(const Error& why) {
 void Node::stop() {
     if (std::exchange(is_stopping_, true)) return;
     LOG_INFO("stopping");
-    if (!booted_) return;  // on_booted sees it
+    if (!booted_) return;                               // on_booted sees it
     if (!is_listening_) return observer_.on_stopped();  // nothing was served: as after a kill
     for (std::uint32_t i = 0; i < server_.listeners.size(); ++i) home().network.stop_listening(i);
     drain_connections();
@@ -213,7 +220,8 @@ void Node::close_logs() {
     for (std::uint32_t i = 0; i < shards_.size(); ++i) {
         home().shards.submit(ShardId{i}, [this, i] {
             shards_[i]->replicas().close([this](std::set<std::size_t> clean) {
-                ports_.front().shards.submit(ShardId{0}, [this, clean = std::move(clean)] { on_shard_closed(clean); });
+                ports_.front().shards.submit(ShardId{0},
+                                             [this, clean = std::move(clean)] { on_shard_closed(clean); });
             });
         });
     }

@@ -1,8 +1,9 @@
-// A whole node, composed from its configuration and the ports of its shards: the same in production and in the
-// simulator. The only place that knows everyone.
+// A whole node, composed from its configuration and the ports of its shards: the same in production and in
+// the simulator. The only place that knows everyone.
 //
-//   start: boot (worker) → metadata log → controller → registration → image on every shard → unfence → listen → ready
-//   stop:  stop listening → drain connections → controlled shutdown → close logs → checkpoints → close the metadata
+//   start: boot (worker) → metadata log → controller → registration → image on every shard → unfence → listen
+//   → ready stop:  stop listening → drain connections → controlled shutdown → close logs → checkpoints →
+//   close the metadata
 //          log → mark the directories clean → stopped
 //
 // start() and stop() are called on shard 0; so is the observer.
@@ -35,9 +36,10 @@ public:
     virtual void on_stopped() = 0;
 };
 
-class Node final : private metadata::ImagePublisher, private QuorumObserver {
+class Node final : public metadata::ImagePublisher, public QuorumObserver {
 public:
-    // `ports[i]` are those of shard i. Everything given outlives the node. Destroyed when no shard runs any more.
+    // `ports[i]` are those of shard i. Everything given outlives the node. Destroyed when no shard runs any
+    // more.
     Node(NodeConfig config, std::vector<io::ShardPorts> ports, NodeObserver& observer);
     ~Node() override;
 

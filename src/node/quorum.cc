@@ -27,10 +27,12 @@ controller::ControllerParts Quorum::controller_parts(const NodeConfig& config, c
     decisions.node_id = config.node_id;
     decisions.cluster_id = booted.cluster_id;
     decisions.num_partitions = static_cast<std::int32_t>(settings.number("num.partitions"));
-    decisions.default_replication_factor = static_cast<std::int16_t>(settings.number("default.replication.factor"));
+    decisions.default_replication_factor =
+        static_cast<std::int16_t>(settings.number("default.replication.factor"));
     decisions.delete_topics = settings.flag("delete.topic.enable");
     decisions.min_insync_replicas = static_cast<std::int32_t>(settings.number("min.insync.replicas"));
-    controller::ControllerIdentity identity{.id = config.node_id, .incarnation_id = io::random_uuid(ports_.random)};
+    controller::ControllerIdentity identity{.id = config.node_id,
+                                            .incarnation_id = io::random_uuid(ports_.random)};
     for (const auto& listener : config.listeners) {
         if (!config.is_controller_listener(listener.name)) continue;
         const auto endpoint = voter_endpoint(listener);
@@ -44,7 +46,8 @@ raft::Driver::Settings Quorum::driver_settings(const NodeConfig& config, const B
     settings.config.node_id = config.node_id;
     settings.config.directory_id = booted.directory_id;
     for (const auto& listener : config.listeners) {
-        if (config.is_controller_listener(listener.name)) settings.config.endpoints.push_back(voter_endpoint(listener));
+        if (config.is_controller_listener(listener.name))
+            settings.config.endpoints.push_back(voter_endpoint(listener));
     }
     settings.quorum_state = booted.metadata.quorum_state;
     settings.wall_clock_ms = [clock = &ports_.clock] { return clock->wall_clock_ms(); };
@@ -55,12 +58,14 @@ Quorum::Quorum(const io::ShardPorts& ports, const NodeConfig& config, Booted& bo
                metadata::ImagePublisher& publisher, QuorumObserver& observer)
     : ports_(ports),
       observer_(observer),
-      log_(ports, booted.dirs.directories()[booted.dirs.metadata_directory()].path, std::move(booted.metadata)),
+      log_(ports, booted.dirs.directories()[booted.dirs.metadata_directory()].path,
+           std::move(booted.metadata)),
       controller_(controller_parts(config, booted, publisher)),
       driver_(std::make_unique<raft::Driver>(driver_settings(config, booted), log_, *this)) {
     if (!booted.bootstrap) return;
     auto content = raft::read_snapshot(*booted.bootstrap);
-    auto status = content ? controller_.set_bootstrap(std::move(content->records)) : Status(std::unexpected(content.error()));
+    auto status = content ? controller_.set_bootstrap(std::move(content->records))
+                          : Status(std::unexpected(content.error()));
     if (!status) bootstrap_error_ = status.error();
 }
 
@@ -108,7 +113,9 @@ struct AnswerReturn {
     ShardId home;
     Completion<Result<BufferChain>> done;
 
-    void operator()(Result<BufferChain> answer) { shards->submit(home, Delivery{std::move(done), std::move(answer)}); }
+    void operator()(Result<BufferChain> answer) {
+        shards->submit(home, Delivery{std::move(done), std::move(answer)});
+    }
 
     struct Delivery {
         Completion<Result<BufferChain>> done;
@@ -119,17 +126,19 @@ struct AnswerReturn {
 
 }  // namespace
 
-void LocalControllerChannel::request(metadata::ForwardedRequest request, Completion<Result<BufferChain>> done) {
+void LocalControllerChannel::request(metadata::ForwardedRequest request,
+                                     Completion<Result<BufferChain>> done) {
     if (ports_.shard == ShardId{0}) {
         if (quorum_ == nullptr) return done(fail(ErrorCode::not_controller));
         return quorum_->controller().request(std::move(request), std::move(done));
     }
     AnswerReturn back{&ports_.shards, ports_.shard, std::move(done)};
-    ports_.shards.submit(ShardId{0}, [&quorum = quorum_, request = std::move(request), back = std::move(back)]() mutable {
-        Completion<Result<BufferChain>> answer(std::move(back));
-        if (quorum == nullptr) return answer(fail(ErrorCode::not_controller));
-        quorum->controller().request(std::move(request), std::move(answer));
-    });
+    ports_.shards.submit(ShardId{0},
+                         [&quorum = quorum_, request = std::move(request), back = std::move(back)]() mutable {
+                             Completion<Result<BufferChain>> answer(std::move(back));
+                             if (quorum == nullptr) return answer(fail(ErrorCode::not_controller));
+                             quorum->controller().request(std::move(request), std::move(answer));
+                         });
 }
 
 }  // namespace gregor::node

@@ -1,5 +1,5 @@
-// The controller role of this node: the metadata log, the quorum over it and the controller that leads it, joined.
-// Lives on shard 0.
+// The controller role of this node: the metadata log, the quorum over it and the controller that leads it,
+// joined. Lives on shard 0.
 #pragma once
 
 #include <memory>
@@ -23,10 +23,10 @@ public:
     virtual void on_quorum_failed(const Error& why) = 0;
 };
 
-class Quorum final : private raft::RaftListener, private controller::RecordLog, private controller::IdSource {
+class Quorum final : public raft::RaftListener, public controller::RecordLog, public controller::IdSource {
 public:
-    Quorum(const io::ShardPorts& ports, const NodeConfig& config, Booted& booted, metadata::ImagePublisher& publisher,
-           QuorumObserver& observer);
+    Quorum(const io::ShardPorts& ports, const NodeConfig& config, Booted& booted,
+           metadata::ImagePublisher& publisher, QuorumObserver& observer);
 
     void start();
     controller::Controller& controller() { return controller_; }

@@ -5,7 +5,9 @@ namespace {
 
 coordinator::GroupConfig group_config(const Settings& settings) {
     constexpr std::int64_t k_ms_per_minute = 60'000;
-    const auto number32 = [&](std::string_view key) { return static_cast<std::int32_t>(settings.number(key)); };
+    const auto number32 = [&](std::string_view key) {
+        return static_cast<std::int32_t>(settings.number(key));
+    };
     coordinator::GroupConfig config;
     config.min_session_timeout_ms = number32("group.min.session.timeout.ms");
     config.max_session_timeout_ms = number32("group.max.session.timeout.ms");
@@ -18,7 +20,8 @@ coordinator::GroupConfig group_config(const Settings& settings) {
     return config;
 }
 
-server::FetchSessions::Config session_config(const server::ServerConfig& server, const io::ShardPorts& ports) {
+server::FetchSessions::Config session_config(const server::ServerConfig& server,
+                                             const io::ShardPorts& ports) {
     const auto shards = ports.shards.count();
     server::FetchSessions::Config config;
     config.slots_max = (static_cast<std::size_t>(server.fetch_session_slots_max) + shards - 1) / shards;
@@ -35,14 +38,19 @@ ShardNode::ShardNode(const io::ShardPorts& ports, const NodeParts& parts,
     : ports_(ports),
       image_(parts.first_image),
       channel_(std::move(channel)),
-      replica_shard_(ports, {.broker_id = parts.config.node_id, .durability = parts.config.durability}, parts.dirs,
-                     parts.config.settings, parts.checkpointer, *this),
+      replica_shard_(ports, {.broker_id = parts.config.node_id, .durability = parts.config.durability},
+                     parts.dirs, parts.config.settings, parts.checkpointer, *this),
       replicas_(ports),
       partition_writer_(ports, replica_shard_, replicas_),
-      placement_(image_, parts.config.node_id, ports.shards.count(), parts.config.auto_topics.offsets_partitions),
-      groups_({.config = group_config(parts.config.settings), .ports = ports, .writer = partition_writer_, .placement = placement_}),
+      placement_(image_, parts.config.node_id, ports.shards.count(),
+                 parts.config.auto_topics.offsets_partitions),
+      groups_({.config = group_config(parts.config.settings),
+               .ports = ports,
+               .writer = partition_writer_,
+               .placement = placement_}),
       auto_topics_(*channel_, parts.config.auto_topics),
-      producer_ids_({.ports = ports, .broker_id = parts.config.node_id, .images = image_, .controller = *channel_}),
+      producer_ids_(
+          {.ports = ports, .broker_id = parts.config.node_id, .images = image_, .controller = *channel_}),
       fetch_sessions_(session_config(parts.server, ports)),
       services_{.ports = ports,
                 .config = parts.server,

@@ -1,5 +1,5 @@
-// Everything one shard runs: its partitions, its coordinators, its connections. Built by Node on shard 0 before the
-// shard sees its first task, used on its shard only, destroyed when no shard runs any more.
+// Everything one shard runs: its partitions, its coordinators, its connections. Built by Node on shard 0
+// before the shard sees its first task, used on its shard only, destroyed when no shard runs any more.
 #pragma once
 
 #include <memory>
@@ -38,9 +38,10 @@ struct NodeParts {
     Ref<const metadata::Image> first_image;
 };
 
-class ShardNode final : private replication::LeadershipObserver {
+class ShardNode final : public replication::LeadershipObserver {
 public:
-    ShardNode(const io::ShardPorts& ports, const NodeParts& parts, std::unique_ptr<metadata::ControllerChannel> channel);
+    ShardNode(const io::ShardPorts& ports, const NodeParts& parts,
+              std::unique_ptr<metadata::ControllerChannel> channel);
     ~ShardNode() override;
 
     // Once, before anything else, with the shards in the order of their numbers.
