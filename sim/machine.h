@@ -48,6 +48,7 @@ public:
     ProcessId process() const { return {number_, incarnation_}; }
     bool is_running() const { return running_ && !frozen_; }
     std::uint32_t boots() const { return incarnation_; }
+    CrashKind last_crash() const { return crash_kind_; }
     std::uint32_t shard_count() const { return options_.shards; }
 
     void start();
