@@ -63,14 +63,22 @@ const std::string* ClusterState::config(ConfigResourceType type, std::string_vie
     return map == nullptr ? nullptr : map->find(key);
 }
 
+namespace {
+
+template <class Entry>
+bool same_topic(const Entry& a, const Entry& b) {
+    if (a.value == b.value) return true;
+    return a.key == b.key && a.value->name == b.value->name && a.value->id == b.value->id &&
+           a.value->partitions == b.value->partitions;
+}
+template <class Map>
+bool same_topics(const Map& a, const Map& b) {
+    return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(), same_topic<typename Map::Entry>);
+}
+
+}  // namespace
+
 bool operator==(const ClusterState& a, const ClusterState& b) {
-    const auto same_topics = [](const auto& x, const auto& y) {
-        return std::ranges::equal(x, y, [](const auto& p, const auto& q) {
-            return p.key == q.key &&
-                   (p.value == q.value || (p.value->name == q.value->name && p.value->id == q.value->id &&
-                                           p.value->partitions == q.value->partitions));
-        });
-    };
     return a.metadata_version == b.metadata_version && a.features == b.features && a.brokers == b.brokers &&
            a.controllers == b.controllers && same_topics(a.topics_by_id, b.topics_by_id) &&
            same_topics(a.topics_by_name, b.topics_by_name) && a.configs == b.configs &&
