@@ -4,6 +4,12 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
+#include <charconv>
+#include <cmath>
+#include <span>
+
+#include "base/assert.h"
 
 namespace gregor::metadata {
 namespace {
@@ -12,111 +18,190 @@ constexpr std::int64_t k_ms_per_minute = 60'000;
 constexpr std::int64_t k_ms_per_hour = 3'600'000;
 constexpr std::size_t k_value_chars_max = 32'767;
 
-// The value of a broker config in the unit of the topic config before it.
-std::string converted(std::string_view value, std::string_view unit) {
-    if (unit == "same") return std::string(value);
-    const auto number = to_int64(value);
-    if (number < 0) return "-1";
-    return std::to_string(number * (unit == "hours" ? k_ms_per_hour : k_ms_per_minute));
+// As Double.toString prints it: plain from 10^-3 to below 10^7, else with an exponent, always with a point.
+std::string java_double(double value) {
+    if (std::isnan(value)) return "NaN";
+    if (std::isinf(value)) return value < 0 ? "-Infinity" : "Infinity";
+    const auto magnitude = std::fabs(value);
+    const bool is_plain = magnitude == 0 || (magnitude >= 1e-3 && magnitude < 1e7);
+    std::array<char, 64> room{};
+    const auto format = is_plain ? std::chars_format::fixed : std::chars_format::scientific;
+    const auto end = std::to_chars(room.data(), room.data() + room.size(), value, format).ptr;
+    const std::string_view text(room.data(), static_cast<std::size_t>(end - room.data()));
+    const auto mantissa = text.substr(0, text.find('e'));
+    const std::string_view point = mantissa.find('.') == std::string_view::npos ? ".0" : "";
+    if (is_plain) return fmt::format("{}{}", mantissa, point);
+    const auto exponent = text.substr(mantissa.size() + 1);
+    return fmt::format("{}{}E{}", mantissa, point, to_int64(exponent));
 }
 
-// The layers of broker configs behind a key, as they stand there, unconverted.
+std::string_view trimmed(std::string_view text) {
+    const auto is_space = [](char c) { return static_cast<unsigned char>(c) <= ' '; };
+    while (!text.empty() && is_space(text.front())) text.remove_prefix(1);
+    while (!text.empty() && is_space(text.back())) text.remove_suffix(1);
+    return text;
+}
+
+// The value of a broker config in the unit of the topic config before it.
+std::string in_unit_of_topic(const std::string& value, std::string_view unit) {
+    if (unit != "minutes" && unit != "hours") return value;
+    const auto count = to_int64(value);
+    if (count < 0) return "-1";
+    return std::to_string(count * (unit == "hours" ? k_ms_per_hour : k_ms_per_minute));
+}
+
+std::optional<std::string> default_of(const ConfigKey& key) {
+    return key.default_value ? std::optional<std::string>(*key.default_value) : std::nullopt;
+}
+
+// The three layers of broker configs that can be set, nearest first.
 class BrokerLayers {
 public:
-    BrokerLayers(const ConfigContext& context, std::vector<ConfigSynonym> synonyms)
-        : context_(context), synonyms_(std::move(synonyms)) {}
+    explicit BrokerLayers(const ConfigContext& context)
+        : context_(context),
+          own_(context.state.config(ConfigResourceType::broker, std::to_string(context.node.value()))),
+          all_(context.state.config(ConfigResourceType::broker, "")) {}
 
-    std::vector<ConfigLayer> collect(std::string_view default_of) {
-        const auto own = std::to_string(context_.node.value());
-        for (const auto& synonym : synonyms_) dynamic(own, synonym.name, ConfigOrigin::dynamic_broker);
-        for (const auto& synonym : synonyms_) dynamic("", synonym.name, ConfigOrigin::dynamic_default_broker);
-        for (const auto& synonym : synonyms_)
-            add(synonym.name, context_.properties.static_value(synonym.name));
-        const auto* key = find_config(ConfigScope::broker, default_of);
-        if (key != nullptr && key->default_value)
-            layers_.push_back({default_of, std::string(*key->default_value), ConfigOrigin::default_config});
-        return std::move(layers_);
+    std::optional<std::string> in_force(const ConfigKey& key) const {
+        for (const auto origin : k_origins) {
+            const auto value = at(origin, key.name);
+            if (value && check_config_value(key, *value)) return canonical_value(key, *value);
+        }
+        return std::nullopt;
+    }
+
+    // Level by level, and in each of them the names that `key` may also be set by.
+    std::vector<ConfigLayer> chain(const ConfigKey& key) const {
+        std::vector<ConfigLayer> layers;
+        const auto synonyms = key.synonym_list();
+        for (const auto origin : k_origins) {
+            for (const auto& synonym : synonyms) {
+                if (auto value = at(origin, synonym.name))
+                    layers.push_back({synonym.name, std::move(*value), origin});
+            }
+        }
+        for (const auto& synonym : synonyms) {
+            const auto* row = find_config(ConfigScope::broker, synonym.name);
+            if (row != nullptr && row->default_value) {
+                layers.push_back(
+                    {synonym.name, std::string(*row->default_value), ConfigOrigin::default_config});
+            }
+        }
+        layers.erase(layers.begin(), std::ranges::find(layers, key.name, &ConfigLayer::name));
+        return layers;
     }
 
 private:
-    void dynamic(std::string_view broker, std::string_view name, ConfigOrigin origin) {
-        const auto* value = context_.state.config(ConfigResourceType::broker, broker, name);
-        if (value != nullptr) layers_.push_back({name, *value, origin});
+    static constexpr std::array k_origins{ConfigOrigin::dynamic_broker, ConfigOrigin::dynamic_default_broker,
+                                          ConfigOrigin::static_broker};
+
+    std::optional<std::string> at(ConfigOrigin origin, std::string_view name) const {
+        if (origin == ConfigOrigin::static_broker) return given(name);
+        const auto* configs = origin == ConfigOrigin::dynamic_broker ? own_ : all_;
+        const auto* value = configs == nullptr ? nullptr : configs->find(name);
+        return value == nullptr ? std::nullopt : std::optional(*value);
     }
-    void add(std::string_view name, const std::string* value) {
-        if (value != nullptr) layers_.push_back({name, *value, ConfigOrigin::static_broker});
+    std::optional<std::string> given(std::string_view name) const {
+        if (const auto* value = context_.properties.static_value(name)) return *value;
+        // Two names of one thing: Kafka fills in the one that is not given.
+        if (name == "broker.id" || name == "node.id") return std::to_string(context_.node.value());
+        return std::nullopt;
     }
 
     const ConfigContext& context_;
-    const std::vector<ConfigSynonym> synonyms_;
-    std::vector<ConfigLayer> layers_;
+    const ConfigMap* own_;
+    const ConfigMap* all_;
 };
 
-std::string_view unit_of(const std::vector<ConfigSynonym>& synonyms, std::string_view name) {
-    const auto at = std::ranges::find(synonyms, name, &ConfigSynonym::name);
-    return at == synonyms.end() ? "same" : at->unit;
+std::optional<std::string> own_value(const ConfigKey& key, const ConfigMap* overrides) {
+    const auto* own = overrides == nullptr ? nullptr : overrides->find(key.name);
+    if (own == nullptr || !check_config_value(key, *own)) return std::nullopt;
+    return canonical_value(key, *own);
 }
 
-std::optional<std::string> default_text(const ConfigKey& key) {
-    return key.default_value ? std::optional(std::string(*key.default_value)) : std::nullopt;
+// What a topic or group config is worth without a value of its own.
+std::optional<std::string> inherited_value(const BrokerLayers& brokers, const ConfigKey& key) {
+    for (const auto& synonym : key.synonym_list()) {
+        const auto* row = find_config(ConfigScope::broker, synonym.name);
+        if (row == nullptr) continue;
+        if (const auto value = brokers.in_force(*row)) return in_unit_of_topic(*value, synonym.unit);
+    }
+    return default_of(key);
+}
+
+EffectiveConfig inherited(const BrokerLayers& brokers, const ConfigKey& key) {
+    EffectiveConfig config{.key = &key, .value = inherited_value(brokers, key), .layers = {}};
+    const auto synonyms = key.synonym_list();
+    const auto* preferred =
+        synonyms.empty() ? nullptr : find_config(ConfigScope::broker, synonyms.front().name);
+    if (preferred != nullptr) config.layers = brokers.chain(*preferred);
+    if (!config.layers.empty()) config.origin = config.layers.front().origin;
+    return config;
+}
+
+void add_own(EffectiveConfig& config, const ConfigMap* overrides, ConfigOrigin origin) {
+    auto own = own_value(*config.key, overrides);
+    if (!own) return;
+    config.layers.insert(config.layers.begin(), {config.key->name, *own, origin});
+    config.value = std::move(own);
+    config.origin = origin;
 }
 
 }  // namespace
 
-EffectiveConfig topic_config(const ConfigContext& context, const ConfigKey& key, const ConfigMap* overrides) {
-    EffectiveConfig result{.key = &key, .value = default_text(key), .layers = {}};
-    const auto synonyms = key.synonym_list();
-    if (!synonyms.empty()) result.layers = BrokerLayers(context, synonyms).collect(synonyms.front().name);
-    if (!result.layers.empty()) {
-        const auto& nearest = result.layers.front();
-        result.value = converted(nearest.value, unit_of(synonyms, nearest.name));
-        result.origin = nearest.origin;
+std::string canonical_value(const ConfigKey& key, std::string_view value) {
+    switch (key.type) {
+        case ConfigType::boolean: return to_bool(value) ? "true" : "false";
+        case ConfigType::int16:
+        case ConfigType::int32:
+        case ConfigType::int64: return std::to_string(to_int64(value));
+        case ConfigType::float64: return java_double(to_float64(value));
+        case ConfigType::list: return fmt::format("{}", fmt::join(to_list(value), ","));
+        case ConfigType::string:
+        case ConfigType::class_name:
+        case ConfigType::password: return std::string(trimmed(value));
     }
-    const auto* own = overrides == nullptr ? nullptr : overrides->find(key.name);
-    if (own == nullptr) return result;
-    result.value = *own;
-    result.origin = ConfigOrigin::dynamic_topic;
-    result.layers.insert(result.layers.begin(), {key.name, *own, ConfigOrigin::dynamic_topic});
-    return result;
+    UNREACHABLE();
+}
+
+std::optional<std::string> topic_value(const ConfigContext& context, const ConfigKey& key,
+                                       const ConfigMap* overrides) {
+    if (auto own = own_value(key, overrides)) return own;
+    return inherited_value(BrokerLayers(context), key);
+}
+
+std::optional<std::string> broker_value(const ConfigContext& context, const ConfigKey& key) {
+    if (auto value = BrokerLayers(context).in_force(key)) return value;
+    return default_of(key);
+}
+
+EffectiveConfig topic_config(const ConfigContext& context, const ConfigKey& key, const ConfigMap* overrides) {
+    auto config = inherited(BrokerLayers(context), key);
+    add_own(config, overrides, ConfigOrigin::dynamic_topic);
+    return config;
 }
 
 EffectiveConfig broker_config(const ConfigContext& context, const ConfigKey& key) {
-    EffectiveConfig result{.key = &key, .value = std::nullopt, .layers = {}};
-    result.is_read_only = key.update_mode == UpdateMode::read_only;
-    result.layers = BrokerLayers(context, key.synonym_list()).collect(key.name);
-    for (const auto& layer : result.layers) {
-        if (layer.name != key.name) continue;  // a synonym's value counts in another unit
-        result.value = layer.value;
-        break;
-    }
-    if (!result.layers.empty()) result.origin = result.layers.front().origin;
-    return result;
+    EffectiveConfig config{.key = &key, .value = broker_value(context, key), .layers = {}};
+    config.layers = BrokerLayers(context).chain(key);
+    if (!config.layers.empty()) config.origin = config.layers.front().origin;
+    return config;
 }
 
 EffectiveConfig resource_config(const ConfigContext& context, const ConfigKey& key,
                                 const ConfigMap* overrides) {
-    EffectiveConfig result{.key = &key, .value = default_text(key), .layers = {}};
-    const auto synonyms = key.synonym_list();
-    if (!synonyms.empty()) result.layers = BrokerLayers(context, synonyms).collect(synonyms.front().name);
-    if (synonyms.empty() && key.default_value)
-        result.layers.push_back({key.name, std::string(*key.default_value), ConfigOrigin::default_config});
-    if (!result.layers.empty()) {
-        result.value = result.layers.front().value;
-        result.origin = result.layers.front().origin;
-    }
-    const auto* own = overrides == nullptr ? nullptr : overrides->find(key.name);
-    if (own == nullptr) return result;
-    result.value = *own;
-    result.origin = key.scope == ConfigScope::group ? ConfigOrigin::group : ConfigOrigin::client_metrics;
-    result.layers.insert(result.layers.begin(), {key.name, *own, result.origin});
-    return result;
+    auto config = inherited(BrokerLayers(context), key);
+    const bool is_group = key.scope == ConfigScope::group;
+    if (is_group && key.synonyms.empty() && key.default_value)
+        config.layers.push_back({key.name, std::string(*key.default_value), ConfigOrigin::default_config});
+    add_own(config, overrides, is_group ? ConfigOrigin::group : ConfigOrigin::client_metrics);
+    return config;
 }
 
 std::string topic_config_value(const ConfigContext& context, std::string_view topic, std::string_view key) {
     const auto* row = find_config(ConfigScope::topic, key);
     ASSERT(row != nullptr);
-    const auto* overrides = context.state.config(ConfigResourceType::topic, topic);
-    return topic_config(context, *row, overrides).value.value_or("");
+    return topic_value(context, *row, context.state.config(ConfigResourceType::topic, topic)).value_or("");
 }
 
 Status check_topic_configs(const ConfigContext& context, const ConfigMap& overrides) {
@@ -139,7 +224,7 @@ Status check_topic_configs(const ConfigContext& context, const ConfigMap& overri
     }
     const auto number = [&](std::string_view name) {
         return to_int64(
-            topic_config(context, *find_config(ConfigScope::topic, name), &overrides).value.value_or("0"));
+            topic_value(context, *find_config(ConfigScope::topic, name), &overrides).value_or("0"));
     };
     const auto min_lag = number("min.compaction.lag.ms");
     const auto max_lag = number("max.compaction.lag.ms");

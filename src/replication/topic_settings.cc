@@ -1,39 +1,25 @@
 #include "replication/topic_settings.h"
 
 #include <algorithm>
-#include <optional>
 #include <string>
 
 #include "base/assert.h"
 #include "metadata/config_table.h"
+#include "metadata/effective_config.h"
 
 namespace gregor::replication {
 namespace {
 
-using metadata::ConfigResourceType;
-
-constexpr std::int64_t k_ms_per_minute = 60'000;
-constexpr std::int64_t k_ms_per_hour = 3'600'000;
-
-// Finds what is in force for a key: topic, this broker, all brokers, the properties file, the default.
+// The values in force for one topic, by name.
 class Settings {
 public:
-    Settings(const metadata::ClusterState& state, std::string_view topic, BrokerId broker,
-             const metadata::ConfigSource& broker_configs)
-        : state_(state),
-          topic_(topic),
-          broker_(std::to_string(broker.value())),
-          broker_configs_(broker_configs) {}
+    Settings(const metadata::ConfigContext& context, std::string_view topic)
+        : context_(context), overrides_(context.state.config(metadata::ConfigResourceType::topic, topic)) {}
 
     std::string text(std::string_view name) const {
         const auto* key = metadata::find_config(metadata::ConfigScope::topic, name);
         ASSERT(key != nullptr);
-        if (const auto* own = valid(*key, state_.config(ConfigResourceType::topic, topic_, name)))
-            return *own;
-        for (const auto& synonym : key->synonym_list()) {
-            if (const auto* value = broker_value(synonym.name)) return in_unit_of_topic(*value, synonym.unit);
-        }
-        return std::string(key->default_value.value_or(""));
+        return metadata::topic_value(context_, *key, overrides_).value_or("");
     }
     std::int64_t number(std::string_view name) const { return metadata::to_int64(text(name)); }
     std::int32_t number32(std::string_view name) const { return static_cast<std::int32_t>(number(name)); }
@@ -42,34 +28,12 @@ public:
     std::int64_t broker_number(std::string_view name) const {
         const auto* key = metadata::find_config(metadata::ConfigScope::broker, name);
         ASSERT(key != nullptr);
-        const auto* value = broker_value(name);
-        return metadata::to_int64(value != nullptr ? std::string_view(*value)
-                                                   : key->default_value.value_or("0"));
+        return metadata::to_int64(metadata::broker_value(context_, *key).value_or("0"));
     }
 
 private:
-    static const std::string* valid(const metadata::ConfigKey& key, const std::string* value) {
-        return value != nullptr && metadata::check_config_value(key, *value) ? value : nullptr;
-    }
-    const std::string* broker_value(std::string_view name) const {
-        const auto* key = metadata::find_config(metadata::ConfigScope::broker, name);
-        if (key == nullptr) return nullptr;
-        if (const auto* own = valid(*key, state_.config(ConfigResourceType::broker, broker_, name)))
-            return own;
-        if (const auto* all = valid(*key, state_.config(ConfigResourceType::broker, "", name))) return all;
-        return valid(*key, broker_configs_.static_value(name));
-    }
-    static std::string in_unit_of_topic(const std::string& value, std::string_view unit) {
-        if (unit != "minutes" && unit != "hours") return value;
-        const auto count = metadata::to_int64(value);
-        if (count < 0) return value;
-        return std::to_string(count * (unit == "hours" ? k_ms_per_hour : k_ms_per_minute));
-    }
-
-    const metadata::ClusterState& state_;
-    std::string_view topic_;
-    std::string broker_;
-    const metadata::ConfigSource& broker_configs_;
+    const metadata::ConfigContext context_;
+    const metadata::ConfigMap* overrides_;
 };
 
 storage::TopicCompression compression_of(std::string_view text) {
@@ -127,7 +91,7 @@ void set_messages(const Settings& settings, storage::LogConfig& log) {
 
 TopicSettings topic_settings(const metadata::ClusterState& state, std::string_view topic, BrokerId broker,
                              const metadata::ConfigSource& broker_configs, storage::Durability durability) {
-    const Settings settings(state, topic, broker, broker_configs);
+    const Settings settings({.state = state, .properties = broker_configs, .node = broker}, topic);
     TopicSettings result;
     set_segments(settings, result.log);
     set_cleanup(settings, result.log);
