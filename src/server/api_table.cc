@@ -6,7 +6,10 @@
 #include "base/assert.h"
 #include "gen/api/api_versions.h"
 #include "gen/api/delete_groups.h"
+#include "gen/api/describe_cluster.h"
+#include "gen/api/describe_configs.h"
 #include "gen/api/describe_groups.h"
+#include "gen/api/describe_topic_partitions.h"
 #include "gen/api/fetch.h"
 #include "gen/api/find_coordinator.h"
 #include "gen/api/heartbeat.h"
@@ -15,6 +18,7 @@
 #include "gen/api/leave_group.h"
 #include "gen/api/list_groups.h"
 #include "gen/api/list_offsets.h"
+#include "gen/api/metadata.h"
 #include "gen/api/offset_commit.h"
 #include "gen/api/offset_fetch.h"
 #include "gen/api/offset_for_leader_epoch.h"
@@ -42,6 +46,9 @@ constexpr auto k_rows = std::to_array<ServedApi>({
     {.key = ApiKey::list_offsets,
      .run = HANDLED(list_offsets, ListOffsets),
      .authorisation = "topic describe"},
+    {.key = ApiKey::metadata,
+     .run = HANDLED(metadata, Metadata),
+     .authorisation = "topic describe; cluster create, else topic create"},
     {.key = ApiKey::offset_commit,
      .run = HANDLED(offset_commit, OffsetCommit),
      .authorisation = "group read; topic read"},
@@ -71,10 +78,19 @@ constexpr auto k_rows = std::to_array<ServedApi>({
     {.key = ApiKey::offset_for_leader_epoch,
      .run = HANDLED(offset_for_leader_epoch, OffsetForLeaderEpoch),
      .authorisation = "topic describe; cluster cluster_action"},
+    {.key = ApiKey::describe_configs,
+     .run = HANDLED(describe_configs, DescribeConfigs),
+     .authorisation = "topic, group or cluster describe_configs"},
     {.key = ApiKey::create_partitions, .authorisation = "topic alter"},
     {.key = ApiKey::delete_groups,
      .run = HANDLED(delete_groups, DeleteGroups),
      .authorisation = "group delete"},
+    {.key = ApiKey::describe_cluster,
+     .run = HANDLED(describe_cluster, DescribeCluster),
+     .authorisation = "none; cluster describe to see operations"},
+    {.key = ApiKey::describe_topic_partitions,
+     .run = HANDLED(describe_topic_partitions, DescribeTopicPartitions),
+     .authorisation = "topic describe"},
 });
 
 #undef HANDLED

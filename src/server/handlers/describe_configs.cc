@@ -1,0 +1,302 @@
+// DescribeConfigs v1..v4.   v3 types and documentation
+// A resource that cannot be described fails alone; a type that nobody knows fails the whole request.
+#include "gen/api/describe_configs.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <deque>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "metadata/effective_config.h"
+#include "metadata/image_source.h"
+#include "metadata/topic_name.h"
+#include "server/config.h"
+#include "server/handlers/handlers.h"
+#include "server/request_context.h"
+
+namespace gregor::server {
+namespace {
+
+using metadata::ConfigKey;
+using metadata::ConfigMap;
+using metadata::ConfigOrigin;
+using metadata::ConfigResourceType;
+using metadata::ConfigScope;
+using metadata::EffectiveConfig;
+using msg::DescribeConfigsRequest;
+using msg::DescribeConfigsResponse;
+using security::Operation;
+using security::ResourceType;
+using Resource = DescribeConfigsRequest::DescribeConfigsResource;
+using ResultRow = DescribeConfigsResponse::DescribeConfigsResult;
+using ConfigRow = DescribeConfigsResponse::DescribeConfigsResourceResult;
+
+constexpr std::string_view k_malformed =
+    "This most likely occurs because of a request being malformed by the client library or the message was "
+    "sent to an incompatible broker. See the broker logs for more details.";
+
+bool is_known(std::int8_t type) {
+    switch (static_cast<ConfigResourceType>(type)) {
+        case ConfigResourceType::topic:
+        case ConfigResourceType::broker:
+        case ConfigResourceType::broker_logger:
+        case ConfigResourceType::client_metrics:
+        case ConfigResourceType::group: return true;
+        case ConfigResourceType::unknown: return false;
+    }
+    return false;
+}
+
+// As Java's Integer.parseInt, which takes "01" and "+1" too.
+std::optional<std::int32_t> parse_broker_id(std::string_view text) {
+    if (text.starts_with('+') && !text.starts_with("+-")) text.remove_prefix(1);
+    std::int32_t id = 0;
+    const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), id);
+    if (failure != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+    return id;
+}
+
+class DescribeConfigsCall {
+public:
+    DescribeConfigsCall(const DescribeConfigsRequest& request, RequestContext& context)
+        : request_(request),
+          context_(context),
+          image_(context.services().images.current()),
+          configs_{.state = *image_,
+                   .properties = context.services().configs,
+                   .node = context.config().broker_id} {}
+
+    // Views into the request and into this call.
+    DescribeConfigsResponse answer() {
+        const bool all_known = std::ranges::all_of(
+            request_.resources, [](const auto& each) { return is_known(each.resource_type); });
+        for (const auto& resource : request_.resources) {
+            auto& row =
+                is_allowed(resource) ? response_.results.emplace_back() : unauthorised_.emplace_back();
+            row.resource_type = resource.resource_type;
+            row.resource_name = resource.resource_name;
+            if (!all_known) {
+                fail_row(row, {ErrorCode::invalid_request, std::string(k_malformed)});
+            } else if (const auto status = describe(resource, row); !status) {
+                row.configs.clear();
+                fail_row(row, status.error());
+            }
+        }
+        std::ranges::move(unauthorised_, std::back_inserter(response_.results));
+        return std::move(response_);
+    }
+
+private:
+    bool is_allowed(const Resource& resource) const {
+        switch (static_cast<ConfigResourceType>(resource.resource_type)) {
+            case ConfigResourceType::topic:
+                return context_.allows(Operation::describe_configs, ResourceType::topic,
+                                       resource.resource_name);
+            case ConfigResourceType::group:
+                return context_.allows(Operation::describe_configs, ResourceType::group,
+                                       resource.resource_name);
+            case ConfigResourceType::broker:
+            case ConfigResourceType::broker_logger:
+            case ConfigResourceType::client_metrics:
+                return context_.allows_cluster(Operation::describe_configs);
+            case ConfigResourceType::unknown: return true;
+        }
+        return true;
+    }
+
+    void fail_row(ResultRow& row, const Error& why) {
+        row.error_code = why.code;
+        row.error_message = keep(why.detail);
+    }
+
+    Status describe(const Resource& resource, ResultRow& row) {
+        const auto type = static_cast<ConfigResourceType>(resource.resource_type);
+        const auto name = resource.resource_name;
+        if (!is_allowed(resource)) return refusal(type);
+        switch (type) {
+            case ConfigResourceType::topic: return describe_topic(resource, row);
+            case ConfigResourceType::broker: return describe_broker(resource, row);
+            case ConfigResourceType::broker_logger: return check_logger(name);
+            case ConfigResourceType::client_metrics:
+                if (name.empty())
+                    return fail(ErrorCode::invalid_request,
+                                "Client metrics subscription name must not be empty");
+                return describe_other(ConfigScope::client_metrics, resource, row);
+            case ConfigResourceType::group:
+                if (name.empty()) return fail(ErrorCode::invalid_request, "Group name must not be empty");
+                return describe_other(ConfigScope::group, resource, row);
+            case ConfigResourceType::unknown: return {};
+        }
+        return {};
+    }
+
+    static std::unexpected<Error> refusal(ConfigResourceType type) {
+        if (type == ConfigResourceType::topic)
+            return fail(ErrorCode::topic_authorization_failed, "Topic authorization failed.");
+        if (type == ConfigResourceType::group)
+            return fail(ErrorCode::group_authorization_failed, "Group authorization failed.");
+        return fail(ErrorCode::cluster_authorization_failed, "Cluster authorization failed.");
+    }
+
+    // ------------------------------------------------------------ resources
+
+    Status describe_topic(const Resource& resource, ResultRow& row) {
+        TRY_STATUS(metadata::check_topic_name(resource.resource_name));
+        if (image_->topic(resource.resource_name) == nullptr)
+            return fail(ErrorCode::unknown_topic_or_partition);
+        const auto* own = image_->config(ConfigResourceType::topic, resource.resource_name);
+        for (const auto& key : metadata::config_keys(ConfigScope::topic)) {
+            const bool is_set = own != nullptr && own->contains(key.name);
+            if ((key.is_internal && !is_set) || !is_wanted(resource, key.name)) continue;
+            add(row, metadata::topic_config(configs_, key, own));
+        }
+        add_unknown(resource, row, ConfigScope::topic, own, ConfigOrigin::dynamic_topic);
+        return {};
+    }
+
+    // An empty name stands for the defaults of all brokers.
+    Status describe_broker(const Resource& resource, ResultRow& row) {
+        const auto* defaults = image_->config(ConfigResourceType::broker, "");
+        if (resource.resource_name.empty()) {
+            describe_defaults(resource, row, defaults);
+            add_unknown(resource, row, ConfigScope::broker, defaults, ConfigOrigin::dynamic_default_broker);
+            return {};
+        }
+        TRY_STATUS(check_broker(resource.resource_name, " or empty string,"));
+        for (const auto& key : metadata::config_keys(ConfigScope::broker)) {
+            if (key.is_internal || !is_wanted(resource, key.name)) continue;
+            add(row, metadata::broker_config(configs_, key));
+        }
+        const auto* own = image_->config(ConfigResourceType::broker, std::to_string(configs_.node.value()));
+        add_unknown(resource, row, ConfigScope::broker, own, ConfigOrigin::dynamic_broker);
+        add_unknown(resource, row, ConfigScope::broker, defaults, ConfigOrigin::dynamic_default_broker);
+        return {};
+    }
+
+    void describe_defaults(const Resource& resource, ResultRow& row, const ConfigMap* defaults) {
+        if (defaults == nullptr) return;
+        for (const auto& [name, value] : *defaults) {
+            const auto* key = metadata::find_config(ConfigScope::broker, name);
+            if (key == nullptr || !is_wanted(resource, name)) continue;
+            EffectiveConfig config{.key = key,
+                                   .value = metadata::canonical_value(*key, value),
+                                   .origin = ConfigOrigin::dynamic_default_broker,
+                                   .layers = {}};
+            config.layers.push_back({key->name, value, config.origin});
+            if (key->default_value) {
+                config.layers.push_back(
+                    {key->name, std::string(*key->default_value), ConfigOrigin::default_config});
+            }
+            add(row, std::move(config));
+        }
+    }
+
+    // Loggers have levels of their own in Kafka; here all of them share one, which is not a config.
+    Status check_logger(std::string_view name) const {
+        if (name.empty()) return fail(ErrorCode::invalid_request, "Broker id must not be empty");
+        return check_broker(name, "");
+    }
+
+    Status check_broker(std::string_view name, std::string_view alternative) const {
+        const auto id = parse_broker_id(name);
+        if (!id) {
+            return fail(ErrorCode::invalid_request,
+                        fmt::format("Broker id must be an integer, but it is: {}", name));
+        }
+        if (*id == configs_.node.value()) return {};
+        return fail(ErrorCode::invalid_request,
+                    fmt::format("Unexpected broker id, expected {}{} but received {}", configs_.node.value(),
+                                alternative, name));
+    }
+
+    Status describe_other(ConfigScope scope, const Resource& resource, ResultRow& row) {
+        const auto type = static_cast<ConfigResourceType>(resource.resource_type);
+        const auto* own = image_->config(type, resource.resource_name);
+        for (const auto& key : metadata::config_keys(scope)) {
+            if (key.is_internal || !is_wanted(resource, key.name)) continue;
+            add(row, metadata::resource_config(configs_, key, own));
+        }
+        return {};
+    }
+
+    // ------------------------------------------------------------ rows
+
+    static bool is_wanted(const Resource& resource, std::string_view name) {
+        const auto& keys = resource.configuration_keys;
+        return !keys || keys->empty() || std::ranges::find(*keys, name) != keys->end();
+    }
+
+    void add(ResultRow& result, EffectiveConfig effective) {
+        const auto& config = kept_configs_.emplace_back(std::move(effective));
+        const bool is_hidden = config.key->is_sensitive();
+        ConfigRow row;
+        row.name = config.key->name;
+        row.value =
+            is_hidden || !config.value ? std::nullopt : std::optional<std::string_view>(*config.value);
+        row.read_only = config.key->scope == ConfigScope::broker &&
+                        config.key->update_mode == metadata::UpdateMode::read_only;
+        row.config_source = static_cast<std::int8_t>(config.origin);
+        row.is_sensitive = is_hidden;
+        row.config_type = static_cast<std::int8_t>(config.key->type);
+        row.documentation = std::nullopt;
+        if (request_.include_synonyms) add_synonyms(row, config, is_hidden);
+        result.configs.push_back(std::move(row));
+    }
+
+    static void add_synonyms(ConfigRow& row, const EffectiveConfig& config, bool is_hidden) {
+        for (const auto& layer : config.layers) {
+            auto& synonym = row.synonyms.emplace_back();
+            synonym.name = layer.name;
+            synonym.value = is_hidden ? std::nullopt : std::optional<std::string_view>(layer.value);
+            synonym.source = static_cast<std::int8_t>(layer.origin);
+        }
+    }
+
+    // Names outside the table are kept for somebody's plugin. They may be secrets, so their values are not
+    // told.
+    void add_unknown(const Resource& resource, ResultRow& result, ConfigScope scope, const ConfigMap* configs,
+                     ConfigOrigin origin) {
+        if (configs == nullptr) return;
+        for (const auto& [name, value] : *configs) {
+            if (metadata::find_config(scope, name) != nullptr || !is_wanted(resource, name)) continue;
+            if (std::ranges::find(result.configs, name, &ConfigRow::name) != result.configs.end()) continue;
+            auto& row = result.configs.emplace_back();
+            row.name = name;
+            row.value = std::nullopt;
+            row.read_only = scope == ConfigScope::broker;
+            row.config_source = static_cast<std::int8_t>(origin);
+            row.is_sensitive = true;
+            row.documentation = std::nullopt;
+            if (!request_.include_synonyms) continue;
+            auto& synonym = row.synonyms.emplace_back();
+            synonym.name = name;
+            synonym.value = std::nullopt;
+            synonym.source = row.config_source;
+        }
+    }
+
+    std::string_view keep(std::string text) { return kept_texts_.emplace_back(std::move(text)); }
+
+    const DescribeConfigsRequest& request_;
+    RequestContext& context_;
+    const Ref<const metadata::Image> image_;
+    const metadata::ConfigContext configs_;
+    std::deque<EffectiveConfig> kept_configs_;  // what the response views
+    std::deque<std::string> kept_texts_;
+    std::deque<ResultRow> unauthorised_;  // they come last
+    DescribeConfigsResponse response_;
+};
+
+}  // namespace
+
+void handle_describe_configs(const DescribeConfigsRequest& request, RequestContext& context,
+                             Completion<DescribeConfigsResponse> done) {
+    DescribeConfigsCall call(request, context);
+    done(call.answer());
+}
+
+}  // namespace gregor::server
