@@ -114,7 +114,8 @@ public:
     Log(const Log&) = delete;
     Log& operator=(const Log&) = delete;
 
-    std::expected<AppendInfo, AppendRefused> append(AppendRequest request);
+    using Appended = std::expected<AppendInfo, AppendRefused>;
+    Appended append(AppendRequest request);
 
     Offset log_start_offset() const { return log_start_; }  // first offset a reader may ask for
     Offset local_log_start_offset() const {
@@ -188,7 +189,6 @@ private:
         Slice bytes;
         records::ValidatedBatch validated;
     };
-    using Appended = std::expected<AppendInfo, AppendRefused>;
 
     void on_done(std::uint64_t ticket) override;
     void on_failed(const Error& why) override;
