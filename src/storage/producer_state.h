@@ -80,7 +80,7 @@ public:
     std::optional<Offset> first_open_transaction() const;
     const std::map<ProducerId, ProducerEntry>& entries() const { return entries_; }
 
-    // `<offset>.snapshot`: version, CRC-32C, entries of 46 bytes (docs/formats/producer_snapshot.md).
+    // `<offset>.snapshot`: version, CRC-32C, entries of 46 bytes (docs/formats/producer-snapshot.md).
     std::vector<std::byte> encode_snapshot() const;
     static Result<ProducerState> decode_snapshot(Bytes bytes);
 
