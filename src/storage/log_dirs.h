@@ -52,12 +52,12 @@ public:
     // not.
     static Result<LogDirs> open(io::FileSystem& files, const LogDirsConfig& config);
 
-    bool is_formatted() const;                   // every usable directory has meta.properties
+    bool is_formatted() const;  // every usable directory has meta.properties
     // None has, and none holds anything but `allowed` names.
     bool is_blank(io::FileSystem& files, const std::set<std::string>& allowed = {}) const;
     std::optional<std::string> cluster_id() const;
-    // Writes meta.properties where it is missing or lacks a directory id; `metadata_directory_id` is the one to
-    // give to the metadata directory if that has none.
+    // Writes meta.properties where it is missing or lacks a directory id; `metadata_directory_id` is the one
+    // to give to the metadata directory if that has none.
     Status format(io::FileSystem& files, const std::string& cluster_id, io::Random& random,
                   std::optional<Uuid> metadata_directory_id = std::nullopt);
     // Once, before any log is loaded: removes the clean-shutdown markers durably, reads the checkpoints and

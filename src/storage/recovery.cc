@@ -42,7 +42,7 @@ private:
     const LoadRequest& request_;
     LoadedLog log_;
     std::vector<EpochStart> stored_epochs_;
-    bool distrust_all_ = false;  // the epoch file is damaged: read every batch to know the epochs again
+    bool distrust_all_ = false;  // the epoch file is lost: read every batch to know the epochs again
 };
 
 Status Loader::find_or_make_directory() {
@@ -73,6 +73,7 @@ Status Loader::check_topic_id() {
 }
 
 Status Loader::read_epoch_cache() {
+    distrust_all_ = !files_.stat(join_path(request_.directory, k_epoch_file)).has_value();
     auto stored = read_epochs(files_, request_.directory);
     if (stored) {
         stored_epochs_ = *stored;

@@ -117,6 +117,23 @@ TEST(Recovery, TornTails) {
     }
 }
 
+// A message of magic 1, as Kafka 0.10 wrote it (crc by an independent CRC-32).
+TEST(Recovery, KeepsOldMessagesAndChecksThem) {
+    const unsigned char message[] = {0,    0,    0,    0,    0,    0,    0, 0, 0, 0, 0,  23,
+                                     0x09, 0xb6, 0x6c, 0xaa, 1,    0,    0, 0, 0, 0, 0,  0,
+                                     0x03, 0xe8, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 1, 'v'};
+    const auto bytes = std::as_bytes(std::span(message));
+    LogWorld world;
+    world.open();
+    world.files.put(k_first_log, std::vector(bytes.begin(), bytes.end()));
+    world.open();
+    EXPECT_EQ(world.log->log_end_offset(), Offset{1});
+    EXPECT_TRUE(equal(world.read(0)->records.flatten(), bytes));
+    world.files.nodes.at(k_first_log)->data[34] ^= std::byte{1};
+    world.open();
+    EXPECT_EQ(world.log->log_end_offset(), Offset{0});
+}
+
 TEST(Recovery, RebuildsWhatIsMissingOrDamaged) {
     const auto size = static_cast<std::int32_t>(make_batch(TestBatch{}).size());
     LogWorld world({.segment_bytes = 10 * size, .index_interval_bytes = 2 * size});

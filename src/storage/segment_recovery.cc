@@ -128,7 +128,10 @@ Result<bool> indexes_look_sane(io::FileSystem& files, const std::string& directo
     }
     if (segment.time_entries > 0) {
         const auto last = TRY(read_time_entry(**time, segment.base, segment.time_entries - 1));
+        const auto first = TRY(read_time_entry(**time, segment.base, 0));
         if (last.offset < segment.base || last.timestamp < 0) return false;
+        // The zeros of a file that Kafka had extended and never trimmed.
+        if (segment.time_entries > 1 && last.timestamp <= first.timestamp) return false;
     }
     return segment.time_entries > 0 || segment.size == 0 || segment.index_entries == 0;
 }

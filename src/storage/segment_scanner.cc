@@ -1,12 +1,38 @@
 #include "storage/segment_scanner.h"
 
 #include <algorithm>
+#include <array>
 
 #include "records/control.h"
 #include "records/crc32c.h"
 #include "records/record.h"
 
 namespace gregor::storage {
+namespace {
+
+// Messages of magic 0 and 1: crc:uint32 at byte 12, CRC-32 (IEEE) over everything behind it. Old logs still
+// hold them, and a torn sector may look like one.
+constexpr std::size_t k_legacy_crc = 12;
+
+constexpr std::array<std::uint32_t, 256> make_crc32_table() {
+    std::array<std::uint32_t, 256> table{};
+    for (std::uint32_t i = 0; i < table.size(); ++i) {
+        auto value = i;
+        for (int bit = 0; bit < 8; ++bit) value = (value >> 1U) ^ ((value & 1U) != 0 ? 0xedb88320U : 0U);
+        table[i] = value;
+    }
+    return table;
+}
+constexpr auto k_crc32_table = make_crc32_table();
+
+std::uint32_t legacy_crc32(Bytes bytes, std::uint32_t before) {
+    auto crc = ~before;
+    for (const auto byte : bytes)
+        crc = k_crc32_table[(crc ^ std::to_integer<std::uint32_t>(byte)) & 0xffU] ^ (crc >> 8U);
+    return ~crc;
+}
+
+}  // namespace
 
 SegmentScanner::SegmentScanner(io::File& file, std::int64_t from, std::int64_t end)
     : file_(&file), at_(from), end_(end), header_(records::k_batch_overhead) {}
@@ -58,18 +84,27 @@ Result<bool> SegmentScanner::next() {
 }
 
 Result<bool> SegmentScanner::checksum_matches() {
-    if (batch_.magic != records::k_magic_v2) return true;
+    const bool is_v2 = batch_.magic == records::k_magic_v2;
+    const auto start = is_v2 ? records::layout::k_attributes : k_legacy_crc + sizeof(std::uint32_t);
+    const auto update =
+        is_v2 ? +[](Bytes bytes, std::uint32_t crc) { return records::crc32c(bytes, crc); } : &legacy_crc32;
+    auto expected = header().crc();
+    if (!is_v2) {
+        const auto frame = TRY(window_at(batch_.position, records::k_frame_header_bytes));
+        if (frame.empty()) return false;
+        expected = records::load_be<std::uint32_t>(frame.data() + k_legacy_crc);
+    }
     std::uint32_t crc = 0;
-    auto at = batch_.position + static_cast<std::int64_t>(records::layout::k_attributes);
+    auto at = batch_.position + static_cast<std::int64_t>(start);
     while (at < batch_.end()) {
         const auto step =
             std::min<std::int64_t>(batch_.end() - at, static_cast<std::int64_t>(k_scan_window_bytes));
         const auto bytes = TRY(window_at(at, static_cast<std::size_t>(step)));
         if (bytes.empty()) return false;
-        crc = records::crc32c(bytes, crc);
+        crc = update(bytes, crc);
         at += step;
     }
-    return crc == header().crc();
+    return crc == expected;
 }
 
 Result<std::optional<std::vector<std::byte>>> SegmentScanner::whole(std::size_t max) {

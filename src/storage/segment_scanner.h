@@ -41,8 +41,7 @@ public:
     records::BatchView header() const { return records::BatchView(header_); }  // 61 bytes; magic 2 only
     bool stopped_early() const { return !clean_end_; }
 
-    // Reads the body of the current batch: whether its checksum is right. True for magic 0 and 1, which carry
-    // another one and which nobody writes any more.
+    // Reads the body of the current batch: whether its checksum, of whichever magic, is right.
     Result<bool> checksum_matches();
     // The current batch whole, when it is at most `max` bytes.
     Result<std::optional<std::vector<std::byte>>> whole(std::size_t max);
