@@ -130,6 +130,7 @@ private:
         Completion<std::vector<AppendOutcome>> done;
     };
     class LoadJob;
+    class StrayJob;
     struct ReadGather;
     struct LookupGather;
 
@@ -139,6 +140,7 @@ private:
     void remove_loaded(const TopicPartitionId& id, std::unique_ptr<Partition> partition);
     void apply_configs(const metadata::Changes& changes);
     void update_config(Partition& partition);
+    void set_strays_aside();
     void free_folder(const storage::PartitionName& name);
     void change_folder_balance(const storage::PartitionName& name, int change);
     bool is_folder_busy(const storage::PartitionName& name) const;
@@ -176,6 +178,7 @@ private:
     records::Decompressor decompressor_;
     std::vector<Directory> directories_;
     Ref<const metadata::Image> image_;
+    bool has_image_ = false;
     std::map<TopicPartitionId, Slot> slots_;
     std::map<TopicPartitionId, std::uint32_t> folders_at_start_;  // index into directories_
     std::map<TopicPartitionId, std::unique_ptr<Partition>> removing_;

@@ -12,8 +12,37 @@
 
 namespace gregor::replication {
 
+// Moves a folder that belongs to no topic out of the way, keeping what is in it.
+class ReplicaShard::StrayJob final : public io::DiskJob {
+public:
+    StrayJob(ReplicaShard& shard, std::string directory, storage::PartitionName name, std::string hex)
+        : shard_(shard), directory_(std::move(directory)), name_(std::move(name)), hex_(std::move(hex)) {}
+    void run(io::FileSystem& files) override {
+        const auto stray = storage::suffixed_directory_name(name_, hex_, storage::DirectoryKind::stray);
+        status_ = files.rename(storage::join_path(directory_, name_.to_string()),
+                               storage::join_path(directory_, stray));
+        if (status_) status_ = files.sync_directory(directory_);
+    }
+    void complete() override {
+        if (status_) {
+            LOG_WARN("stray_partition_renamed", directory_, name_.to_string());
+        } else {
+            LOG_ERROR("stray_partition_stays", directory_, name_.to_string(), status_.error().detail);
+        }
+        shard_.free_folder(name_);
+    }
+
+private:
+    ReplicaShard& shard_;
+    std::string directory_;
+    storage::PartitionName name_;
+    std::string hex_;
+    Status status_;
+};
+
 void ReplicaShard::on_image(Ref<const metadata::Image> image, const metadata::Changes& changes) {
     image_ = std::move(image);
+    if (!std::exchange(has_image_, true)) set_strays_aside();
     // Every shard marks the folders of deleted partitions, because a new topic of the same name may belong to
     // another shard than the old one: it must not be made before the old folder is out of the way.
     for (const auto& [topic_id, topic] : changes.deleted_topics) {
@@ -33,6 +62,26 @@ void ReplicaShard::on_image(Ref<const metadata::Image> image, const metadata::Ch
         }
     }
     apply_configs(changes);
+}
+
+// Folders of topics that were deleted while this node was down, or died before it had removed them.
+void ReplicaShard::set_strays_aside() {
+    for (const auto& directory : directories_) {
+        const auto& at_start = directories_of_node_.directories()[directory.index];
+        for (const auto& folder : at_start.partitions) {
+            if (folder.name.kind != storage::DirectoryKind::live || !folder.topic_id) continue;
+            const TopicPartitionId id{*folder.topic_id, folder.name.partition.partition};
+            const auto* partition = image_->partition(id.topic_id, id.partition);
+            if (partition != nullptr && partition->has_replica(config_.broker_id)) continue;
+            change_folder_balance(folder.name.partition, 1);
+            if (owner_of(id, ports_.shards.count()) != ports_.shard) continue;
+            folders_at_start_.erase(id);
+            auto hex = fmt::format("{:016x}{:016x}", ports_.random.next(), ports_.random.next());
+            ports_.disk.submit(
+                io::DiskLane{},
+                std::make_unique<StrayJob>(*this, at_start.path, folder.name.partition, std::move(hex)));
+        }
+    }
 }
 
 void ReplicaShard::apply_partition(const metadata::Topic& topic, PartitionIndex index) {

@@ -23,7 +23,8 @@ struct FetchId {
 class Replicas final : public FetchHome {
 public:
     explicit Replicas(const io::ShardPorts& ports) : ports_(ports) {}
-    // Once, before the first call: `shards[i]` lives on shard i and is touched only there; all live equally long.
+    // Once, before the first call: `shards[i]` lives on shard i and is touched only there; all live equally
+    // long.
     void connect(std::vector<ReplicaShard*> shards) { shards_ = std::move(shards); }
 
     // Completes when every partition has what its acks ask for, has failed, or the deadline has passed.
