@@ -100,7 +100,8 @@ void RuntimeCore::finish_load(PartitionIndex index, std::uint64_t incarnation, c
     ASSERT(partition != nullptr && partition->state == PartitionState::loading);
     if (!status) {
         partition->state = PartitionState::failed;
-        LOG_ERROR("coordinator_load_failed", index, status.error().detail);
+        const auto& detail = status.error().detail;
+        LOG_ERROR("coordinator_load_failed", index, detail);
         return;
     }
     REACHED("coordinator_loaded");
@@ -207,7 +208,8 @@ void RuntimeCore::on_appended(PartitionIndex index, std::uint64_t incarnation, s
     if (partition == nullptr) return;
     if (!result) {
         REACHED("coordinator_write_failed");
-        LOG_WARN("coordinator_write_failed", index, result.error().code, result.error().detail);
+        const auto& [code, detail] = result.error();
+        LOG_WARN("coordinator_write_failed", index, code, detail);
         const auto why = client_error_of(result.error());
         drop(*partition, why);
         load(*partition);

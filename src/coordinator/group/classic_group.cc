@@ -194,7 +194,9 @@ void ClassicGroup::after_removal(Turn& turn) {
 }
 
 void ClassicGroup::transition(ClassicGroupState to, Turn& turn) {
-    LOG_DEBUG("group_transitioned", id_, state_name(state_), state_name(to), generation_);
+    const auto from = state_name(state_);
+    const auto group = std::string_view(id_);
+    LOG_DEBUG("group_transitioned", group, from, state_name(to), generation_);
     previous_state_ = state_;
     state_ = to;
     state_timestamp_ms_ = turn.wall_clock_ms();
@@ -244,7 +246,9 @@ void ClassicGroup::expire(const Due& due, Turn& turn) {
             member.session_deadline = Instant::never();
             if (!member.is_new && (member.join || member.sync)) return;  // parked here: alive
             REACHED("group_member_expired");
-            LOG_INFO("group_member_expired", id_, due.member_id, generation_);
+            const auto group = std::string_view(id_);
+            const auto member_id = std::string_view(due.member_id);
+            LOG_INFO("group_member_expired", group, member_id);
             remove_member(due.member_id, turn);
             return after_removal(turn);
         }

@@ -73,7 +73,8 @@ void GroupMachine::expire_offsets_of(ClassicGroup& group, Turn& turn) {
         }
     if (!keeps_any && group.is_empty()) records.push_back(group_tombstone(id));
     if (records.empty()) return;
-    LOG_INFO("group_offsets_expired", id, records.size());
+    const auto tombstones = records.size();
+    LOG_INFO("group_offsets_expired", id, tombstones);
     if (const auto appended = append_tombstones(std::move(records), turn); !appended)
         LOG_WARN("group_expiry_failed", id, appended.error().detail);
 }

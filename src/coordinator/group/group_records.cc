@@ -20,10 +20,11 @@ namespace {
 using protocol::Reader;
 using protocol::Writer;
 
-// What is written: OffsetCommit in version 1 when it carries an expiry of its own, else the newest.
+// What Kafka 4.3 writes, which is not always the newest that it reads. An offset with an expiry of its own is
+// written in version 1, the only one that has a place for it.
 constexpr std::int16_t k_offset_version = 4;
 constexpr std::int16_t k_offset_version_with_expiry = 1;
-constexpr std::int16_t k_group_version = 4;
+constexpr std::int16_t k_group_version = 3;
 
 template <class Message>
 OwnedBytes encode(std::int16_t prefix, const Message& message, std::int16_t version) {

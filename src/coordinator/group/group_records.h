@@ -1,5 +1,5 @@
 // The records of __consumer_offsets that classic groups and offsets are made of, in Kafka's schemas.
-// docs/formats/consumer_offsets.md shows the bytes.
+// docs/formats/consumer-offsets.md shows the bytes.
 #pragma once
 
 #include <cstdint>

@@ -35,6 +35,15 @@ constexpr std::string_view k_group_v4 =
     "1e"
     "0102031f05fe1c00c405fe1d00cb0000";
 
+constexpr std::string_view k_group_v3 =
+    "0003000e70726f746f636f6c547970652d3101020306000a70726f746f636f6c2d3300086c65616465722d34010203040506070d"
+    "00000003000a6d656d62657249642d36001167726f7570496e7374616e636549642d37000a636c69656e7449642d38000c636c69"
+    "656e74486f73742d390102030e0102030f00000004fe0c005400000004fe0d005b000b6d656d62657249642d3134001567726f75"
+    "70496e7374616e636549642d31352dc3bc000b636c69656e7449642d3136000d636c69656e74486f73742d313701020316010203"
+    "1700000004fe14008c00000004fe150093000b6d656d62657249642d3232001267726f7570496e7374616e636549642d3233000b"
+    "636c69656e7449642d32340010636c69656e74486f73742d32352dc3bc0102031e0102031f00000004fe1c00c400000004fe1d00"
+    "cb";
+
 Result<ParsedRecord> parse(std::string_view key_hex, std::optional<std::string_view> value_hex) {
     const auto key = from_hex(key_hex);
     const auto value = from_hex(value_hex.value_or(""));
@@ -67,20 +76,25 @@ TEST(GroupRecords, OffsetWithExpiryIsWrittenInVersionOne) {
     EXPECT_EQ(offset_record(record.group_id, record.key, *record.value).value, from_hex(k_offset_v1));
 }
 
-TEST(GroupRecords, Group) {
-    const auto parsed = parse(k_group_key, k_group_v4);
+TEST(GroupRecords, GroupAsKafkaWritesIt) {
+    const auto parsed = parse(k_group_key, k_group_v3);
     ASSERT_TRUE(parsed.has_value());
     const auto& record = std::get<GroupRecord>(*parsed);
     EXPECT_EQ(record.group_id, "group-1");
+    const auto written = group_record(record.group_id, *record.value);
+    EXPECT_EQ(written.key, from_hex(k_group_key));
+    EXPECT_EQ(written.value, from_hex(k_group_v3));
+}
+
+TEST(GroupRecords, GroupOfTheNewestVersion) {
+    const auto parsed = parse(k_group_key, k_group_v4);
+    ASSERT_TRUE(parsed.has_value());
+    const auto& record = std::get<GroupRecord>(*parsed);
     ASSERT_TRUE(record.value.has_value());
     EXPECT_EQ(record.value->generation, 16909062);
     ASSERT_EQ(record.value->members.size(), 3U);
     EXPECT_EQ(record.value->members[1].instance_id, "groupInstanceId-15-ü");
     EXPECT_EQ(record.value->members[1].rebalance_timeout_ms, 16909078);
-
-    const auto written = group_record(record.group_id, *record.value);
-    EXPECT_EQ(written.key, from_hex(k_group_key));
-    EXPECT_EQ(written.value, from_hex(k_group_v4));
 }
 
 TEST(GroupRecords, TombstonesAndTypesThatAreNotServed) {

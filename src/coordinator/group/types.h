@@ -146,7 +146,7 @@ struct OffsetCommitRequest {
     };
     struct Topic {
         std::string name;
-        Uuid topic_id;  // zero when the client spoke of a name
+        Uuid topic_id;  // as the image has it now; stored with the offset
         std::vector<Partition> partitions;
     };
     std::string group_id;

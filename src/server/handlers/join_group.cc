@@ -39,7 +39,6 @@ coordinator::JoinRequest to_request(const msg::JoinGroupRequest& request, const 
 struct AnswerJoin {
     Completion<msg::JoinGroupResponse> done;
     std::int16_t version;
-    std::string_view member_id;  // of the request, which outlives this
 
     void operator()(Result<coordinator::JoinResult> result) {
         msg::JoinGroupResponse response;
@@ -47,7 +46,6 @@ struct AnswerJoin {
         response.protocol_name = version >= k_version_nullable_protocol
                                      ? std::nullopt
                                      : std::optional<std::string_view>(std::string_view());
-        response.member_id = member_id;
         if (!result) {
             response.error_code = result.error().code;
             return done(std::move(response));
@@ -73,7 +71,7 @@ struct AnswerJoin {
 
 void handle_join_group(const msg::JoinGroupRequest& request, RequestContext& context,
                        Completion<msg::JoinGroupResponse> done) {
-    AnswerJoin answer{std::move(done), context.api_version(), request.member_id};
+    AnswerJoin answer{std::move(done), context.api_version()};
     if (!may_read_group(context, request.group_id))
         return answer(fail(ErrorCode::group_authorization_failed));
     context.services().groups.join(to_request(request, context), std::move(answer));

@@ -76,7 +76,7 @@ void add_topic(const msg::OffsetCommitRequest::OffsetCommitRequestTopic& asked, 
     }
     if (accepted.partitions.empty()) return;
     accepted.name = check.topic->name;
-    accepted.topic_id = asked.topic_id;
+    accepted.topic_id = check.topic->id;  // stored also when the client spoke of a name
     commit.request.topics.push_back(std::move(accepted));
     commit.places.push_back(std::move(places));
 }
