@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <tuple>
 
 #include "base/assert.h"
 #include "base/format.h"
@@ -151,7 +152,8 @@ void Node::listen() {
         const auto& listener = server_.listeners[i];
         const auto bound = home().network.listen(i, {listener.host, listener.port});
         if (!bound) return fail_with(bound.error());
-        LOG_INFO("listening", listener.name, listener.host, *bound);
+        const auto& [name, host, port] = std::tie(listener.name, listener.host, *bound);
+        LOG_INFO("listening", name, host, port);
     }
     is_listening_ = true;
     recover_in_background();
@@ -251,7 +253,8 @@ void Node::close_metadata_log() {
 void Node::mark_clean() { home().disk.submit(io::DiskLane{}, std::make_unique<MarkCleanJob>(*this)); }
 
 void Node::finish_stop() {
-    LOG_INFO("stopped", clean_.size());
+    const auto clean_directories = clean_.size();
+    LOG_INFO("stopped", clean_directories);
     observer_.on_stopped();
 }
 

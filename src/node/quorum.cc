@@ -49,7 +49,7 @@ raft::Driver::Settings Quorum::driver_settings(const NodeConfig& config, const B
         if (config.is_controller_listener(listener.name))
             settings.config.endpoints.push_back(voter_endpoint(listener));
     }
-    settings.quorum_state = booted.metadata.quorum_state;
+    settings.quorum_state = quorum_state_at_start_;
     settings.wall_clock_ms = [clock = &ports_.clock] { return clock->wall_clock_ms(); };
     return settings;
 }
@@ -58,6 +58,7 @@ Quorum::Quorum(const io::ShardPorts& ports, const NodeConfig& config, Booted& bo
                metadata::ImagePublisher& publisher, QuorumObserver& observer)
     : ports_(ports),
       observer_(observer),
+      quorum_state_at_start_(booted.metadata.quorum_state),
       log_(ports, booted.dirs.directories()[booted.dirs.metadata_directory()].path,
            std::move(booted.metadata)),
       controller_(controller_parts(config, booted, publisher)),

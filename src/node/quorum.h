@@ -53,6 +53,7 @@ private:
 
     io::ShardPorts ports_;
     QuorumObserver& observer_;
+    const std::optional<std::string> quorum_state_at_start_;
     MetadataLog log_;
     controller::Controller controller_;
     std::unique_ptr<raft::Driver> driver_;

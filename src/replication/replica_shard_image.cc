@@ -24,10 +24,12 @@ public:
         if (status_) status_ = files.sync_directory(directory_);
     }
     void complete() override {
+        const auto partition = name_.to_string();
         if (status_) {
-            LOG_WARN("stray_partition_renamed", directory_, name_.to_string());
+            LOG_WARN("stray_partition_renamed", directory_, partition);
         } else {
-            LOG_ERROR("stray_partition_stays", directory_, name_.to_string(), status_.error().detail);
+            const auto& why = status_.error().detail;
+            LOG_ERROR("stray_partition_stays", directory_, partition, why);
         }
         shard_.free_folder(name_);
     }
@@ -70,6 +72,7 @@ void ReplicaShard::set_strays_aside() {
         const auto& at_start = directories_of_node_.directories()[directory.index];
         for (const auto& folder : at_start.partitions) {
             if (folder.name.kind != storage::DirectoryKind::live || !folder.topic_id) continue;
+            if (*folder.topic_id == k_metadata_topic_id) continue;  // the quorum's
             const TopicPartitionId id{*folder.topic_id, folder.name.partition.partition};
             const auto* partition = image_->partition(id.topic_id, id.partition);
             if (partition != nullptr && partition->has_replica(config_.broker_id)) continue;

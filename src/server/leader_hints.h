@@ -10,7 +10,9 @@
 
 namespace gregor::server {
 
-inline bool names_new_leader(ErrorCode error) {
+// `since` is the first version of the response that has the fields.
+inline bool names_new_leader(ErrorCode error, std::int16_t version, std::int16_t since) {
+    if (version < since) return false;
     return error == ErrorCode::not_leader_or_follower || error == ErrorCode::fenced_leader_epoch;
 }
 

@@ -24,6 +24,7 @@ using replication::FetchOutcome;
 
 constexpr std::int16_t k_storage_error_from = 6;
 constexpr std::int16_t k_topic_ids_from = 13;
+constexpr std::int16_t k_leader_hints_from = 16;
 constexpr std::int32_t k_final_epoch = -1;  // closes the session, or never had one
 constexpr std::int32_t k_initial_epoch = 0;
 constexpr std::int8_t k_read_committed = 1;
@@ -186,7 +187,8 @@ private:
             auto& outcome = outcomes_[i];
             const bool has_records = !outcome.records.empty();
             if (session != nullptr && !note_answer(*session, key, outcome)) continue;
-            if (names_new_leader(outcome.error)) leaders.insert(outcome.leader.leader);
+            if (names_new_leader(outcome.error, context_.api_version(), k_leader_hints_from))
+                leaders.insert(outcome.leader.leader);
             auto& topic = topic_row(response, key);
             topic.partitions.push_back(partition_row(key, std::move(outcome)));
             if (session != nullptr && has_records) session->move_to_end(key);
@@ -233,7 +235,8 @@ private:
             row.diverging_epoch.epoch = outcome.diverging_epoch->epoch.value();
             row.diverging_epoch.end_offset = outcome.diverging_epoch->end_offset.value();
         }
-        if (names_new_leader(outcome.error)) set_current_leader(row.current_leader, outcome.leader);
+        if (names_new_leader(outcome.error, context_.api_version(), k_leader_hints_from))
+            set_current_leader(row.current_leader, outcome.leader);
         row.aborted_transactions = std::nullopt;
         if (outcome.error == ErrorCode::none && request_.isolation_level == k_read_committed) {
             auto& aborted = row.aborted_transactions.emplace();

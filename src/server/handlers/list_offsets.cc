@@ -22,6 +22,7 @@ using replication::OffsetLookupOutcome;
 constexpr std::int64_t k_latest_tiered = -5;
 constexpr std::int64_t k_earliest_pending_upload = -6;
 constexpr std::int32_t k_consumer = -1;
+constexpr std::int16_t k_leader_epoch_from = 4;
 
 // The first version that knows a special timestamp; nullopt for values that mean nothing.
 std::optional<std::int16_t> first_version_of(std::int64_t timestamp) {
@@ -109,7 +110,8 @@ private:
                 entry.error_code = outcome.error;
                 entry.timestamp = outcome.timestamp;
                 entry.offset = outcome.offset.value();
-                entry.leader_epoch = outcome.leader_epoch.value();
+                if (context_.api_version() >= k_leader_epoch_from)
+                    entry.leader_epoch = outcome.leader_epoch.value();
             }
         }
         done_(std::move(response));

@@ -22,6 +22,7 @@ using msg::ProduceResponse;
 using replication::AppendOutcome;
 
 constexpr std::int16_t k_zstd_from = 7;
+constexpr std::int16_t k_leader_hints_from = 10;
 constexpr std::int16_t k_topic_ids_from = 13;
 constexpr std::string_view k_admin_client = "__admin_client";
 
@@ -133,6 +134,7 @@ private:
         for (std::size_t i = 0; i < places_.size(); ++i) outcomes_[places_[i]] = std::move(appended[i]);
         if (request_.acks == 0) return finish_without_response();
         ProduceResponse response;
+        const auto version = context_.api_version();
         std::set<BrokerId> leaders;
         std::size_t place = 0;
         for (const auto& topic : request_.topic_data) {
@@ -142,8 +144,9 @@ private:
             row.partition_responses.reserve(topic.partition_data.size());
             for (const auto& partition : topic.partition_data) {
                 const auto& outcome = outcomes_[place++];
-                row.partition_responses.push_back(answer(partition.index, outcome));
-                if (names_new_leader(outcome.error)) leaders.insert(outcome.leader.leader);
+                row.partition_responses.push_back(answer(partition.index, outcome, version));
+                if (names_new_leader(outcome.error, version, k_leader_hints_from))
+                    leaders.insert(outcome.leader.leader);
             }
         }
         add_node_endpoints<ProduceResponse::NodeEndpoint>(response.node_endpoints, leaders, *image_,
@@ -173,7 +176,8 @@ private:
             if (!refused_record.message.empty()) entry.batch_index_error_message = refused_record.message;
         }
         if (outcome.error != ErrorCode::none && !outcome.message.empty()) row.error_message = outcome.message;
-        if (names_new_leader(outcome.error)) set_current_leader(row.current_leader, outcome.leader);
+        if (names_new_leader(outcome.error, version, k_leader_hints_from))
+            set_current_leader(row.current_leader, outcome.leader);
         return row;
     }
 
