@@ -162,8 +162,8 @@ private:
         done_({});
     }
 
-    static ProduceResponse::PartitionProduceResponse answer(std::int32_t index,
-                                                            const AppendOutcome& outcome) {
+    static ProduceResponse::PartitionProduceResponse answer(std::int32_t index, const AppendOutcome& outcome,
+                                                            std::int16_t version) {
         ProduceResponse::PartitionProduceResponse row;
         row.index = index;
         row.error_code = outcome.error;
