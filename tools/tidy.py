@@ -172,6 +172,14 @@ def check_sizes(path: str, code: str, shape: Shape) -> list[Finding]:
     return findings
 
 
+def check_lambdas(path: str, shape: Shape) -> list[Finding]:
+    if not shape.nested_lambdas:
+        return []
+    lines = ", ".join(str(line) for line in shape.nested_lambdas)
+    text = f"{len(shape.nested_lambdas)} lambdas inside lambdas, at line {lines}: name the inner ones"
+    return [Finding("nested-lambda", path, text, len(shape.nested_lambdas))]
+
+
 def check_dead(sources: dict[str, str], generators: str) -> list[Finding]:
     """A header that nobody but its own .cc and test includes, generated code neither: nothing can reach it."""
     users: dict[str, set[str]] = {}
@@ -246,7 +254,7 @@ def check_tree(root: Path) -> tuple[list[Finding], list[Function], int]:
             continue
         functions += shape.functions
         findings += check_bans(path, plain) + check_sizes(path, text, shape)
-        findings += [Finding("nested-lambda", f"{path}:{line}", "name the inner one") for line in shape.nested_lambdas]
+        findings += check_lambdas(path, shape)
         if path.startswith(("src/", "sim/")) and not re.match(KERNEL, path):
             findings += check_unordered(path, plain, tree.get(path.removesuffix(".cc") + ".h", ""))
     product = sum(text.count("\n") for path, text in code.items() if path.startswith("src/") and not is_test(path))

@@ -121,6 +121,12 @@ class Ratchet(unittest.TestCase):
         self.assertEqual(self.complaints(59, self.ENTRY), 1)
         self.assertEqual(self.complaints(60, ""), 1)
 
+    def test_lambdas_inside_lambdas_are_counted_by_file(self):
+        findings = tidy.check_lambdas("src/a.cc", tidy.Shape(nested_lambdas=[3, 9]))
+        allowed = tidy.read_allowances("nested-lambda src/a.cc 2  # steps\n")
+        self.assertEqual(tidy.apply_allowances(findings, allowed), [])
+        self.assertEqual(len(tidy.apply_allowances(findings, {("nested-lambda", "src/a.cc"): 1})), 1)
+
     def test_a_mended_entry_must_go(self):
         self.assertEqual(self.complaints(0, self.ENTRY), 1)
 
