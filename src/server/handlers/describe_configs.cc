@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "metadata/effective_config.h"
 #include "metadata/image_source.h"
@@ -38,6 +39,24 @@ using ConfigRow = DescribeConfigsResponse::DescribeConfigsResourceResult;
 constexpr std::string_view k_malformed =
     "This most likely occurs because of a request being malformed by the client library or the message was "
     "sent to an incompatible broker. See the broker logs for more details.";
+
+// Entries of one answer; a few bytes of request can ask for hundreds of them. Enough for 30000 topics.
+constexpr std::size_t k_entries_max = 1'000'000;
+
+// The keys that a resource is asked for; none means all.
+class WantedKeys {
+public:
+    explicit WantedKeys(const Resource& resource) {
+        if (resource.configuration_keys) names_ = *resource.configuration_keys;
+        std::ranges::sort(names_);
+    }
+    bool has(std::string_view name) const {
+        return names_.empty() || std::ranges::binary_search(names_, name);
+    }
+
+private:
+    std::vector<std::string_view> names_;
+};
 
 bool is_known(std::int8_t type) {
     switch (static_cast<ConfigResourceType>(type)) {
@@ -117,6 +136,9 @@ private:
         const auto type = static_cast<ConfigResourceType>(resource.resource_type);
         const auto name = resource.resource_name;
         if (!is_allowed(resource)) return refusal(type);
+        if (kept_configs_.size() >= k_entries_max)
+            return fail(ErrorCode::invalid_request,
+                        "Too many configs in one request; ask for fewer resources.");
         switch (type) {
             case ConfigResourceType::topic: return describe_topic(resource, row);
             case ConfigResourceType::broker: return describe_broker(resource, row);
@@ -145,43 +167,45 @@ private:
     // ------------------------------------------------------------ resources
 
     Status describe_topic(const Resource& resource, ResultRow& row) {
+        const WantedKeys wanted(resource);
         TRY_STATUS(metadata::check_topic_name(resource.resource_name));
         if (image_->topic(resource.resource_name) == nullptr)
             return fail(ErrorCode::unknown_topic_or_partition);
         const auto* own = image_->config(ConfigResourceType::topic, resource.resource_name);
         for (const auto& key : metadata::config_keys(ConfigScope::topic)) {
             const bool is_set = own != nullptr && own->contains(key.name);
-            if ((key.is_internal && !is_set) || !is_wanted(resource, key.name)) continue;
+            if ((key.is_internal && !is_set) || !wanted.has(key.name)) continue;
             add(row, metadata::topic_config(configs_, key, own));
         }
-        add_unknown(resource, row, ConfigScope::topic, own, ConfigOrigin::dynamic_topic);
+        add_unknown(wanted, row, ConfigScope::topic, own, ConfigOrigin::dynamic_topic);
         return {};
     }
 
     // An empty name stands for the defaults of all brokers.
     Status describe_broker(const Resource& resource, ResultRow& row) {
+        const WantedKeys wanted(resource);
         const auto* defaults = image_->config(ConfigResourceType::broker, "");
         if (resource.resource_name.empty()) {
-            describe_defaults(resource, row, defaults);
-            add_unknown(resource, row, ConfigScope::broker, defaults, ConfigOrigin::dynamic_default_broker);
+            describe_defaults(wanted, row, defaults);
+            add_unknown(wanted, row, ConfigScope::broker, defaults, ConfigOrigin::dynamic_default_broker);
             return {};
         }
         TRY_STATUS(check_broker(resource.resource_name, " or empty string,"));
         for (const auto& key : metadata::config_keys(ConfigScope::broker)) {
-            if (key.is_internal || !is_wanted(resource, key.name)) continue;
+            if (key.is_internal || !wanted.has(key.name)) continue;
             add(row, metadata::broker_config(configs_, key));
         }
         const auto* own = image_->config(ConfigResourceType::broker, std::to_string(configs_.node.value()));
-        add_unknown(resource, row, ConfigScope::broker, own, ConfigOrigin::dynamic_broker);
-        add_unknown(resource, row, ConfigScope::broker, defaults, ConfigOrigin::dynamic_default_broker);
+        add_unknown(wanted, row, ConfigScope::broker, own, ConfigOrigin::dynamic_broker);
+        add_unknown(wanted, row, ConfigScope::broker, defaults, ConfigOrigin::dynamic_default_broker);
         return {};
     }
 
-    void describe_defaults(const Resource& resource, ResultRow& row, const ConfigMap* defaults) {
+    void describe_defaults(const WantedKeys& wanted, ResultRow& row, const ConfigMap* defaults) {
         if (defaults == nullptr) return;
         for (const auto& [name, value] : *defaults) {
             const auto* key = metadata::find_config(ConfigScope::broker, name);
-            if (key == nullptr || !is_wanted(resource, name)) continue;
+            if (key == nullptr || !wanted.has(name)) continue;
             EffectiveConfig config{.key = key,
                                    .value = metadata::canonical_value(*key, value),
                                    .origin = ConfigOrigin::dynamic_default_broker,
@@ -214,21 +238,17 @@ private:
     }
 
     Status describe_other(ConfigScope scope, const Resource& resource, ResultRow& row) {
+        const WantedKeys wanted(resource);
         const auto type = static_cast<ConfigResourceType>(resource.resource_type);
         const auto* own = image_->config(type, resource.resource_name);
         for (const auto& key : metadata::config_keys(scope)) {
-            if (key.is_internal || !is_wanted(resource, key.name)) continue;
+            if (key.is_internal || !wanted.has(key.name)) continue;
             add(row, metadata::resource_config(configs_, key, own));
         }
         return {};
     }
 
     // ------------------------------------------------------------ rows
-
-    static bool is_wanted(const Resource& resource, std::string_view name) {
-        const auto& keys = resource.configuration_keys;
-        return !keys || keys->empty() || std::ranges::find(*keys, name) != keys->end();
-    }
 
     void add(ResultRow& result, EffectiveConfig effective) {
         const auto& config = kept_configs_.emplace_back(std::move(effective));
@@ -258,11 +278,11 @@ private:
 
     // Names outside the table are kept for somebody's plugin. They may be secrets, so their values are not
     // told.
-    void add_unknown(const Resource& resource, ResultRow& result, ConfigScope scope, const ConfigMap* configs,
+    void add_unknown(const WantedKeys& wanted, ResultRow& result, ConfigScope scope, const ConfigMap* configs,
                      ConfigOrigin origin) {
         if (configs == nullptr) return;
         for (const auto& [name, value] : *configs) {
-            if (metadata::find_config(scope, name) != nullptr || !is_wanted(resource, name)) continue;
+            if (metadata::find_config(scope, name) != nullptr || !wanted.has(name)) continue;
             if (std::ranges::find(result.configs, name, &ConfigRow::name) != result.configs.end()) continue;
             auto& row = result.configs.emplace_back();
             row.name = name;
