@@ -36,12 +36,13 @@ Result<Booted> boot(io::FileSystem& files, io::Random& random, const NodeConfig&
     } else {
         TRY_STATUS(dirs.format(files, *dirs.cluster_id(), random));  // a directory that was added
     }
-    TRY_STATUS(dirs.begin(files));
     const auto& directory = dirs.directories()[dirs.metadata_directory()];
     booted.cluster_id = *dirs.cluster_id();
     booted.directory_id = *directory.properties->directory_id;
     booted.bootstrap = TRY(read_bootstrap(files, directory.path));
     booted.metadata = TRY(load_metadata_log(files, directory.path, now_ms));
+    // Last, because it takes away the clean-shutdown markers: a start that is refused leaves them.
+    TRY_STATUS(dirs.begin(files));
     return booted;
 }
 

@@ -3,9 +3,7 @@
 #include <algorithm>
 #include <set>
 
-#include "gen/meta/feature_level.h"
-#include "metadata/features.h"
-#include "metadata/record_codec.h"
+#include "controller/activation.h"
 #include "node/metadata_log.h"
 #include "raft/snapshot.h"
 #include "storage/checkpoint.h"
@@ -18,24 +16,10 @@ constexpr const char* k_bootstrap_file = "bootstrap.checkpoint";
 constexpr const char* k_temporary_suffix = ".tmp";
 constexpr std::int16_t k_kraft_version = 1;
 
-Slice feature_record(std::string_view name, std::int16_t level) {
-    msg::FeatureLevelRecord record;
-    record.name = name;
-    record.feature_level = level;
-    return metadata::encode_record(record, 0);
-}
-
-// metadata.version first, then by name what is not zero; kraft.version lives in control records.
-raft::SnapshotContent bootstrap_content(std::int64_t now_ms) {
+// As Kafka's tool does, the header of the bootstrap file carries no time.
+raft::SnapshotContent bootstrap_content() {
     raft::SnapshotContent content;
-    content.last_contained_timestamp = now_ms;
-    content.records.push_back(feature_record(metadata::k_metadata_version, metadata::k_metadata_version_max));
-    for (const auto& feature : metadata::supported_features()) {
-        if (feature.initial == 0 || feature.name == metadata::k_metadata_version ||
-            feature.name == metadata::k_kraft_version)
-            continue;
-        content.records.push_back(feature_record(feature.name, feature.initial));
-    }
+    content.records = controller::initial_feature_records();
     return content;
 }
 
@@ -85,8 +69,8 @@ Status format_directories(io::FileSystem& files, io::Random& random, const NodeC
     const auto folder = storage::join_path(path, k_metadata_folder);
     const auto directory_id = io::random_uuid(random);
     TRY_STATUS(files.make_directories(folder));
-    TRY_STATUS(write_snapshot_file(files, storage::join_path(path, k_bootstrap_file),
-                                   bootstrap_content(now_ms), now_ms));
+    TRY_STATUS(
+        write_snapshot_file(files, storage::join_path(path, k_bootstrap_file), bootstrap_content(), now_ms));
     TRY_STATUS(write_snapshot_file(files, storage::join_path(folder, raft::snapshot_file_name({})),
                                    voter_content(config, directory_id, now_ms), now_ms));
     TRY_STATUS(files.sync_directory(path));

@@ -52,18 +52,62 @@ private:
     Node& node_;
 };
 
+// A start that fails before it has touched any partition leaves the directories as clean as it found them.
+class Node::RestoreMarkersJob final : public io::DiskJob {
+public:
+    RestoreMarkersJob(Node& node, Error why) : node_(node), why_(std::move(why)) {}
+    void run(io::FileSystem& files) override {
+        auto& dirs = node_.booted_->dirs;
+        for (std::size_t i = 0; i < dirs.directories().size(); ++i) {
+            const auto& directory = dirs.directories()[i];
+            if (!directory.was_clean || directory.failed) continue;
+            const auto marked = dirs.mark_clean(files, i, directory.last_broker_epoch.value_or(-1));
+            if (!marked) LOG_ERROR("clean_marker_failed", marked.error().detail);
+        }
+        dirs.unlock(files);
+    }
+    void complete() override { node_.observer_.on_failed(why_); }
+
+private:
+    Node& node_;
+    Error why_;
+};
+
 Node::Node(NodeConfig config, std::vector<io::ShardPorts> ports, NodeObserver& observer)
     : config_(std::move(config)), ports_(std::move(ports)), observer_(observer) {}
 
 Node::~Node() {
     AbandonScope tearing_down;
+    doors_.clear();
     shards_.clear();
     quorum_.reset();
 }
 
 // ---------------------------------------------------------------- start
 
-void Node::start() { home().disk.submit(io::DiskLane{}, std::make_unique<BootJob>(*this)); }
+void Node::start() {
+    server_ = server_config(config_, {});
+    auto countdown = make_ref<Countdown>(ports_.size(), [this] { listen(); });
+    for (std::uint32_t i = 0; i < ports_.size(); ++i) {
+        doors_.push_back(std::make_unique<Door>());
+        home().shards.submit(ShardId{i}, [this, i, door = doors_.back().get(), countdown] {
+            ports_[i].network.set_accept_handler(*door);
+            ports_[i].shards.submit(ShardId{0}, [countdown] { countdown->arrive(); });
+        });
+    }
+}
+
+void Node::listen() {
+    if (is_stopping_) return observer_.on_stopped();
+    for (std::uint32_t i = 0; i < server_.listeners.size(); ++i) {
+        const auto& listener = server_.listeners[i];
+        const auto bound = home().network.listen(i, {listener.host, listener.port});
+        if (!bound) return fail_with(bound.error());
+        const auto& [name, host, port] = std::tie(listener.name, listener.host, *bound);
+        LOG_INFO("listening", name, host, port);
+    }
+    home().disk.submit(io::DiskLane{}, std::make_unique<BootJob>(*this));
+}
 
 void Node::on_booted(Result<Booted> booted) {
     if (is_stopping_) return observer_.on_stopped();
@@ -74,7 +118,7 @@ void Node::on_booted(Result<Booted> booted) {
 }
 
 void Node::build(const Booted& booted) {
-    server_ = server_config(config_, booted.cluster_id);
+    server_.cluster_id = booted.cluster_id;
     checkpointer_ = std::make_unique<replication::Checkpointer>(home().disk, booted.dirs);
     quorum_ = std::make_unique<Quorum>(home(), config_, *booted_, *this, *this);
     const NodeParts parts{.config = config_,
@@ -134,7 +178,7 @@ void Node::on_registered(const Result<std::int64_t>& epoch) {
 
 void Node::on_unfenced(const Status& status) {
     if (!status) return fail_with(status.error());
-    after_images([this] { listen(); });
+    after_images([this] { open_doors(); });
 }
 
 void Node::after_images(io::Task then) {
@@ -146,16 +190,12 @@ void Node::after_images(io::Task then) {
     }
 }
 
-void Node::listen() {
+void Node::open_doors() {
     if (is_stopping_ || has_failed_) return;
-    for (std::uint32_t i = 0; i < server_.listeners.size(); ++i) {
-        const auto& listener = server_.listeners[i];
-        const auto bound = home().network.listen(i, {listener.host, listener.port});
-        if (!bound) return fail_with(bound.error());
-        const auto& [name, host, port] = std::tie(listener.name, listener.host, *bound);
-        LOG_INFO("listening", name, host, port);
+    for (std::uint32_t i = 0; i < shards_.size(); ++i) {
+        home().shards.submit(ShardId{i}, [this, i] { doors_[i]->open_to(shards_[i]->server()); });
     }
-    is_listening_ = true;
+    is_serving_ = true;
     recover_in_background();
     observer_.on_ready();
 }
@@ -179,6 +219,10 @@ void Node::recover_in_background() {
 
 void Node::fail_with(const Error& why) {
     if (std::exchange(has_failed_, true)) return;
+    if (booted_ && lifecycle_ == nullptr) {
+        home().disk.submit(io::DiskLane{}, std::make_unique<RestoreMarkersJob>(*this, why));
+        return;
+    }
     observer_.on_failed(why);
 }
 
@@ -187,8 +231,8 @@ void Node::fail_with(const Error& why) {
 void Node::stop() {
     if (std::exchange(is_stopping_, true)) return;
     LOG_INFO("stopping");
-    if (!booted_) return;                               // on_booted sees it
-    if (!is_listening_) return observer_.on_stopped();  // nothing was served: as after a kill
+    if (!booted_) return;                             // on_booted sees it
+    if (!is_serving_) return observer_.on_stopped();  // nothing was served: as after a kill
     for (std::uint32_t i = 0; i < server_.listeners.size(); ++i) home().network.stop_listening(i);
     drain_connections();
 }

@@ -22,6 +22,7 @@
 #include "metadata/publisher.h"
 #include "node/boot.h"
 #include "node/config.h"
+#include "node/door.h"
 #include "node/quorum.h"
 #include "node/shard_node.h"
 
@@ -52,9 +53,11 @@ public:
 private:
     class BootJob;
     class MarkCleanJob;
+    class RestoreMarkersJob;
     struct Countdown;
 
     io::ShardPorts& home() { return ports_.front(); }
+    void listen();
     void on_booted(Result<Booted> booted);
     void build(const Booted& booted);
     void publish(Ref<const metadata::Image> image, const metadata::Changes& changes) override;
@@ -65,7 +68,7 @@ private:
     void on_unfenced(const Status& status);
     // Runs `then` on shard 0 when every image published so far has reached every shard.
     void after_images(io::Task then);
-    void listen();
+    void open_doors();
     void recover_in_background();
     void fail_with(const Error& why);
 
@@ -85,12 +88,13 @@ private:
     security::AllowAll authorizer_;
     std::unique_ptr<replication::Checkpointer> checkpointer_;
     std::unique_ptr<Quorum> quorum_;
+    std::vector<std::unique_ptr<Door>> doors_;
     std::vector<std::unique_ptr<ShardNode>> shards_;
     std::unique_ptr<metadata::BrokerLifecycle> lifecycle_;
     Offset published_end_;  // one past the last offset that the newest image contains
     std::set<std::size_t> clean_;
     std::size_t shards_to_close_ = 0;
-    bool is_listening_ = false;
+    bool is_serving_ = false;
     bool is_stopping_ = false;
     bool has_failed_ = false;
 };

@@ -85,7 +85,6 @@ void ShardNode::connect(const std::vector<std::unique_ptr<ShardNode>>& shards) {
     });
     replicas_.connect(std::move(replica_shards));
     groups_.connect(std::move(coordinators));
-    ports_.network.set_accept_handler(server_);
 }
 
 void ShardNode::on_image(const Ref<const metadata::Image>& image, const metadata::Changes& changes) {
