@@ -220,7 +220,8 @@ def check_links(root: Path, path: str, text: str) -> list[Finding]:
             findings.append(Finding("dead-path", path, target))
     if path.startswith(("src/", "sim/")):  # the README of a folder names its own headers
         for target in re.findall(r"`([\w/]+\.h)`", text):
-            if not target.startswith(("src/", "gen/")) and not (root / path).parent.joinpath(target).exists():
+            places = ((root / path).parent / target, root / "src" / target)
+            if not target.startswith(("src/", "gen/")) and not any(place.exists() for place in places):
                 findings.append(Finding("dead-path", path, target))
     return findings
 
