@@ -211,10 +211,6 @@ private:
                                    .origin = ConfigOrigin::dynamic_default_broker,
                                    .layers = {}};
             config.layers.push_back({key->name, value, config.origin});
-            if (key->default_value) {
-                config.layers.push_back(
-                    {key->name, std::string(*key->default_value), ConfigOrigin::default_config});
-            }
             add(row, std::move(config));
         }
     }

@@ -146,8 +146,7 @@ TEST_F(DescribeConfigsTest, TheDefaultsOfAllBrokers) {
     cluster.set_config({broker, "1", "log.retention.ms", "5000"});
     ask(broker, "");
     ASSERT_EQ(response.results[0].configs.size(), 1U);
-    EXPECT_EQ(find("log.segment.bytes")->config_source, 3);
-    EXPECT_EQ(find("log.segment.bytes")->value, "209715200");
+    EXPECT_EQ(entry("log.segment.bytes"), "209715200 3 [log.segment.bytes=209715200:3 ]");
 }
 
 TEST_F(DescribeConfigsTest, GroupsAndClientMetrics) {
