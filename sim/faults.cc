@@ -62,8 +62,9 @@ void Faults::strike() {
 void Faults::strike_server(Machine& server) {
     if (!server.is_running()) return;
     const auto kind = prng_.chance(1, 3) ? CrashKind::kill : CrashKind::power_cut;
-    switch (prng_.below(5)) {
+    switch (prng_.below(6)) {
         case 0: return server.crash(kind);
+        case 4: return server.ask_to_stop();
         case 1: return server.disk().crash_after_calls(1 + prng_.below(prng_.chance(1, 2) ? 20 : 300), kind);
         case 2:
         case 3: return arm_fault_point(server);
@@ -96,6 +97,12 @@ void Faults::strike_network() {
     net.stall_connection(number, world_.now() + Duration::millis(prng_.between(50, 2'000)));
 }
 
+std::string Faults::name_of_end(const Watched& watched) {
+    if (!watched.is_server) return "client killed";
+    if (watched.machine->has_exited()) return "orderly restart";
+    return watched.machine->last_crash() == CrashKind::power_cut ? "power cut" : "server killed";
+}
+
 void Faults::after_event(Instant) {
     for (auto& watched : watched_) {
         if (watched.machine->is_running()) {
@@ -105,9 +112,7 @@ void Faults::after_event(Instant) {
         }
         if (!std::exchange(watched.was_running, false) || watched.restarting) continue;
         watched.restarting = true;
-        count(!watched.is_server                                      ? "client killed"
-              : watched.machine->last_crash() == CrashKind::power_cut ? "power cut"
-                                                                      : "server killed");
+        count(name_of_end(watched));
         const auto longest = prng_.chance(1, 4) ? options_.downtime_max : Duration::millis(300);
         watched.machine->restart_after(Duration::nanos(prng_.between(1'000'000, longest.to_nanos())));
     }

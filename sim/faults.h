@@ -41,6 +41,7 @@ private:
     void strike_network();
     void arm_fault_point(Machine& server);
     void count(const std::string& kind);
+    static std::string name_of_end(const Watched& watched);
 
     World& world_;
     Prng prng_;

@@ -20,6 +20,7 @@ void Machine::start() {
     ASSERT(!running_);
     ++incarnation_;
     running_ = true;
+    exited_ = false;
     world_.tell("start " + host());
     for (std::uint32_t shard = 0; shard < options_.shards; ++shard) {
         shards_.push_back(std::make_unique<ShardFake>(*this, ShardId{shard}, prng_.split()));
@@ -38,9 +39,17 @@ void Machine::crash(CrashKind kind) {
     world_.schedule(world_.now(), k_world_process, "bury", [] {});
 }
 
+void Machine::ask_to_stop() {
+    world_.tell("stop " + host());
+    world_.schedule(world_.now(), process(), "stop", [this] {
+        if (program_ != nullptr) program_->stop();
+    });
+}
+
 void Machine::exit() {
     if (!is_running()) return;
     exiting_ = true;
+    exited_ = true;
     world_.schedule(world_.now(), k_world_process, "bury", [] {});
 }
 

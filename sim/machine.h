@@ -22,6 +22,8 @@ class Program {
 public:
     virtual ~Program() = default;
     virtual void check_invariants() const {}  // after every event of its process
+    // Asks for an orderly end, which Machine::exit() completes; false when there is no such thing.
+    virtual bool stop() { return false; }
 };
 
 using Boot = std::function<std::unique_ptr<Program>(Machine&)>;
@@ -48,6 +50,7 @@ public:
     ProcessId process() const { return {number_, incarnation_}; }
     bool is_running() const { return running_ && !frozen_; }
     std::uint32_t boots() const { return incarnation_; }
+    bool has_exited() const { return exited_; }  // in order, and does not run again yet
     CrashKind last_crash() const { return crash_kind_; }
     std::uint32_t shard_count() const { return options_.shards; }
 
@@ -55,6 +58,8 @@ public:
     // Freezes every effect of the process at once; the rest follows when the running event is over.
     void crash(CrashKind kind);
     void restart_after(Duration pause);
+    // Asks the program to end; nothing happens when it cannot.
+    void ask_to_stop();
     // The process ends by itself, orderly: destroyed without tolerance for unanswered completions.
     void exit();
 
@@ -82,6 +87,7 @@ private:
     bool running_ = false;
     bool frozen_ = false;
     bool exiting_ = false;
+    bool exited_ = false;
     CrashKind crash_kind_ = CrashKind::kill;
     Duration wall_clock_skew_;
     std::vector<std::unique_ptr<ShardFake>> shards_;

@@ -42,7 +42,7 @@ Member::Member(Machine& machine, Stage& stage, MemberOptions options)
       loop_(stage, caller_, prng_.split(), name_),
       leaves_at_(now() + Duration::micros(prng_.between(5'000'000, options_.stays_max.to_micros()))) {}
 
-void Member::begin() { join(); }
+void Member::begin() { find_coordinator(); }
 
 void Member::on_lost() {
     loop_.connection_lost();
@@ -70,6 +70,42 @@ void Member::recover(ErrorCode code, const char* what) {
 }
 
 // ---------------------------------------------------------------- join
+
+void Member::find_coordinator() {
+    constexpr std::int16_t k_many_from = 4;
+    const auto version = any_version<msg::FindCoordinatorRequest>();
+    msg::FindCoordinatorRequest request;
+    if (version < k_many_from) {
+        request.key = options_.group;
+    } else {
+        request.coordinator_keys.push_back(options_.group);
+    }
+    caller_.call<msg::FindCoordinatorResponse>(
+        request, version, stage_.patience,
+        [this, version](const msg::FindCoordinatorResponse& response) { on_coordinator(version, response); });
+}
+
+// There is one broker, so what matters is that the answer says so.
+void Member::on_coordinator(std::int16_t version, const msg::FindCoordinatorResponse& response) {
+    constexpr std::int16_t k_many_from = 4;
+    const bool many = version >= k_many_from;
+    if (many && response.coordinators.size() != 1) {
+        return stage_.world.fail(name_ + " asked for the coordinator of one group");
+    }
+    const auto code = many ? response.coordinators[0].error_code : response.error_code;
+    if (code == ErrorCode::none) {
+        const auto host = many ? response.coordinators[0].host : response.host;
+        if (host != stage_.broker.host)
+            stage_.world.fail(name_ + " was sent to a coordinator that does not exist");
+        return join();
+    }
+    if (!is_retriable(code)) {
+        return stage_.world.fail(fmt::format("{}: FindCoordinator answered {}", name_, error_name(code)));
+    }
+    after(Duration::millis(200), [this, attempt = attempt_] {
+        if (is_current(attempt)) find_coordinator();
+    });
+}
 
 void Member::join() {
     if (loop_.is_under_way()) return rejoin_in(Duration::millis(20));  // its answer comes first

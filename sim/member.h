@@ -4,6 +4,7 @@
 
 #include <string>
 
+#include "gen/api/find_coordinator.h"
 #include "gen/api/heartbeat.h"
 #include "gen/api/join_group.h"
 #include "gen/api/leave_group.h"
@@ -33,6 +34,8 @@ private:
     void begin() override;
     void on_lost() override;
 
+    void find_coordinator();
+    void on_coordinator(std::int16_t version, const msg::FindCoordinatorResponse& response);
     void join();
     void on_joined(std::int16_t version, std::int32_t known, const msg::JoinGroupResponse& response);
     void sync(const msg::JoinGroupResponse* as_leader);

@@ -29,6 +29,11 @@ struct RunReport {
 
 RunReport make_report(const World& world, const Faults& faults, const Ledger& ledger, Instant start);
 
+// A report as lines, for another process to add up; adding never forgets a failure. The trace hash stays
+// behind.
+std::string to_text(const RunReport& report);
+void add_text(RunReport& report, const std::string& line);
+
 // What a seed must have seen before it ends.
 struct RunGoals {
     Duration simulated = Duration::seconds(60);

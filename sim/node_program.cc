@@ -1,0 +1,49 @@
+#include "sim/node_program.h"
+
+namespace gregor::sim {
+
+NodeProgram::NodeProgram(Machine& machine, node::NodeConfig config)
+    : machine_(machine), node_(std::move(config), machine.ports(), *this) {
+    node_.start();
+}
+
+void NodeProgram::check_invariants() const { node_.check_invariants(); }
+
+bool NodeProgram::stop() {
+    if (!std::exchange(is_stopping_, true)) node_.stop();
+    return true;
+}
+
+void NodeProgram::on_ready() {
+    is_ready_ = true;
+    REACHED("sim_node_ready");
+}
+
+// Whatever the disk kept of an earlier life, a node must be able to go on from it.
+void NodeProgram::on_failed(const Error& why) {
+    if (machine_.is_running()) machine_.world().fail(machine_.host() + " cannot go on: " + why.detail);
+}
+
+void NodeProgram::on_stopped() {
+    REACHED("sim_node_stopped");
+    machine_.exit();
+}
+
+Result<node::NodeConfig> simulated_node_config(const std::string& host, std::uint32_t shards, Prng& prng) {
+    auto properties = node::embedded_defaults();
+    const auto set = [&properties](std::string key, std::string value) {
+        properties.push_back({std::move(key), std::move(value), 0});
+    };
+    set("listeners", "PLAINTEXT://" + host + ":9092,CONTROLLER://" + host + ":9093");
+    set("advertised.listeners", "PLAINTEXT://" + host + ":9092");
+    set("controller.quorum.bootstrap.servers", host + ":9093");
+    set("log.dirs", "/data");
+    set("gregor.shards", std::to_string(shards));
+    set("offsets.topic.num.partitions", std::to_string(1 + prng.below(3)));
+    set("offsets.topic.segment.bytes", "20000");
+    set("group.initial.rebalance.delay.ms", std::to_string(prng.below(1'000)));
+    set("max.incremental.fetch.session.cache.slots", "3");
+    return node::make_config(TRY(node::Settings::make("", properties)));
+}
+
+}  // namespace gregor::sim
