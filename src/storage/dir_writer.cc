@@ -131,7 +131,8 @@ DirWriter::DirWriter(std::string directory, io::Executor& executor, io::Disk& di
       disk_(&disk),
       observer_(&observer),
       limits_(limits),
-      lane_(disk.new_lane()) {}
+      lane_(disk.new_lane()),
+      background_lane_(disk.new_lane()) {}
 
 WriteClientId DirWriter::attach(WriteClient& client) {
     if (free_slots_.empty()) {

@@ -95,6 +95,9 @@ public:
     std::size_t queued_bytes() const { return queued_bytes_; }
     // False: the disk does not keep up. Clients' appends are refused and sockets should not be read.
     bool has_room() const { return queued_bytes_ < limits_.queued_bytes_max; }
+    // For work behind the writer's back: a lane of its own, in order, and who waits for it.
+    io::DiskLane background_lane() const { return background_lane_; }
+    WriteClient* find(WriteClientId id) const;
     const std::optional<Error>& offline() const { return offline_; }
     const std::string& directory() const { return directory_; }
     // The directory failed elsewhere (a checkpoint, a read): as if a write had.
@@ -119,7 +122,6 @@ private:
     void schedule();
     void start_job();
     void on_job_done(std::vector<Item> items, const Status& status);
-    WriteClient* find(WriteClientId id) const;
 
     std::string directory_;
     io::Executor* executor_;
@@ -127,6 +129,7 @@ private:
     DirObserver* observer_;
     DirWriterLimits limits_;
     io::DiskLane lane_;
+    io::DiskLane background_lane_;
     std::deque<Item> queue_;
     std::vector<Slot> slots_;
     std::vector<std::uint32_t> free_slots_;

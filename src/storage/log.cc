@@ -31,6 +31,8 @@ void Log::adopt(LoadedLog loaded) {
     log_start_ = loaded.log_start_offset;
     log_end_ = written_end_ = durable_end_ = loaded.log_end_offset;
     recovery_point_ = loaded.recovery_point;
+    unsynced_end_ = Offset{0};
+    unsynced_segments_.clear();
     tail_.reset(log_end_);
     check_invariants();
 }
@@ -77,7 +79,8 @@ void Log::on_done(std::uint64_t ticket) {
     if (end == written_end_) return;
     ASSERT(end > written_end_ && end <= log_end_);
     written_end_ = durable_end_ = end;
-    if (config_.durability == Durability::disk) recovery_point_ = std::max(recovery_point_, end);
+    if (unsynced_end_ <= recovery_point_ && unsynced_segments_.empty())
+        recovery_point_ = std::max(recovery_point_, end);
     tail_.set_written_end(end);
     check_invariants();
     observer_->on_written(end);
@@ -111,7 +114,7 @@ void Log::check_invariants() const {
     ASSERT(log_start_ <= log_end_);
     ASSERT(durable_end_ <= written_end_ && written_end_ <= log_end_);
     ASSERT(recovery_point_ <= log_end_);
-    ASSERT(pending_.empty() ? written_end_ == log_end_ : pending_.back().end == log_end_);
+    ASSERT(truncating_ || (pending_.empty() ? written_end_ : pending_.back().end) == log_end_);
     ASSERT(segments_.back().written <= segments_.back().size);
     ASSERT(epochs_.entries().empty() || epochs_.entries().back().start <= log_end_);
     DCHECK(std::ranges::is_sorted(segments_, std::less{}, &Segment::base));

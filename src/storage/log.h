@@ -172,6 +172,7 @@ public:
 
 private:
     class IndexTask;
+    class BackgroundSync;
     class RollTask;
     class FlushTask;
     class EpochTask;
@@ -212,6 +213,8 @@ private:
     void start_truncation(Offset end, bool fully, Completion<Status> done);
     void queue_epochs();
     void flush_index_tail();
+    void on_segment_synced(Offset base, Offset end);
+    void on_flushed(const std::vector<Offset>& segments, Offset end);
     void on_index_written(Offset base, const Ref<SegmentFiles>& files, const IndexWrite& write);
     Segment* find_segment(Offset base);
     const Segment& floor_segment(Offset offset) const;
@@ -237,6 +240,8 @@ private:
     Offset written_end_;
     Offset durable_end_;
     Offset recovery_point_;
+    Offset unsynced_end_;                    // behind the last write that nobody will fsync with its answer
+    std::vector<Offset> unsynced_segments_;  // closed, their fsync under way in the background
     std::deque<Pending> pending_;
     std::optional<Error> failed_;
     bool truncating_ = false;

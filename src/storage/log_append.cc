@@ -225,6 +225,7 @@ void Log::add_batch(const Slice& bytes) {
                                                 .sync = config_.durability == Durability::disk});
     segment.size += size;
     log_end_ = batch.next_offset();
+    if (config_.durability == Durability::page_cache) unsynced_end_ = log_end_;
     pending_.push_back({ticket, log_end_, segment.base, segment.size});
 }
 

@@ -37,18 +37,6 @@ Status sync_segment(SegmentFiles& segment, io::FileSystem& files) {
     return files.sync_all(all);
 }
 
-// Fsyncs a closed segment behind the writer's back: with the page cache as durability a roll must not wait
-// for a gigabyte to reach the disk.
-class BackgroundSync final : public io::DiskJob {
-public:
-    explicit BackgroundSync(std::string stem) : segment_(make_ref<SegmentFiles>(std::move(stem))) {}
-    void run(io::FileSystem& files) override { (void)sync_segment(*segment_, files); }
-    void complete() override {}
-
-private:
-    Ref<SegmentFiles> segment_;
-};
-
 class RemoveDirectory final : public io::DiskJob {
 public:
     explicit RemoveDirectory(std::string directory) : directory_(std::move(directory)) {}
@@ -104,6 +92,39 @@ void Log::flush_index_tail() {
 
 // ---------------------------------------------------------------- roll
 
+// Fsyncs a closed segment behind the writer's back: with the page cache as durability a roll must not wait
+// for a gigabyte to reach the disk.
+class Log::BackgroundSync final : public io::DiskJob {
+public:
+    BackgroundSync(Ref<DirWriter> writer, WriteClientId client, const std::string& stem, Offset base,
+                   Offset end)
+        : writer_(std::move(writer)),
+          client_(client),
+          segment_(make_ref<SegmentFiles>(stem)),
+          base_(base),
+          end_(end) {}
+    void run(io::FileSystem& files) override { status_ = sync_segment(*segment_, files); }
+    void complete() override {
+        if (!status_) return writer_->take_offline(status_.error());
+        if (auto* client = writer_->find(client_)) static_cast<Log*>(client)->on_segment_synced(base_, end_);
+    }
+
+private:
+    Ref<DirWriter> writer_;
+    WriteClientId client_;
+    Ref<SegmentFiles> segment_;
+    Offset base_;
+    Offset end_;
+    Status status_;
+};
+
+void Log::on_segment_synced(Offset base, Offset end) {
+    // Gone after a truncation, or flushed meanwhile. They come in order, so the first is the one.
+    if (truncating_ || std::erase(unsynced_segments_, base) == 0) return;
+    if (unsynced_segments_.empty() || unsynced_segments_.front() > base)
+        recovery_point_ = std::max(recovery_point_, end);
+}
+
 class Log::RollTask final : public FileTask {
 public:
     struct Plan {
@@ -135,7 +156,10 @@ public:
             segment->time_entries = plan_.time_entries;
         }
         if (plan_.sync) return;
-        log.ports_.disk.submit({}, std::make_unique<BackgroundSync>(plan_.closed->stem));
+        log.ports_.disk.submit(
+            log.ports_.writer->background_lane(),
+            std::make_unique<BackgroundSync>(log.ports_.writer, log.client_, plan_.closed->stem,
+                                             plan_.closed_base, plan_.next_base));
     }
 
 private:
@@ -159,7 +183,8 @@ void Log::roll_to(Offset base, std::int64_t now_ms) {
                         .time_entries = closed.time_entries + index_tail_.time_count(),
                         .next_base = base,
                         .snapshot = producers_.encode_snapshot(),
-                        .sync = config_.durability == Durability::disk};
+                        .sync = unsynced_end_ <= closed.base};
+    if (!plan.sync) unsynced_segments_.push_back(closed.base);
     ports_.writer->queue(client_, std::make_unique<RollTask>(std::move(plan)));
     index_tail_.clear();
     segments_.push_back({.base = base, .modified_ms = now_ms, .max_timestamp = -1});
@@ -187,6 +212,7 @@ public:
         Offset base;
         IndexWrite tail;
         Offset end;
+        std::vector<Offset> unsynced;  // closed segments that nobody fsynced yet
         bool close = false;
         std::vector<std::byte> snapshot;  // with close
         std::vector<EpochStart> epochs;   // with close
@@ -195,6 +221,10 @@ public:
 
     Status run(io::FileSystem& files) override {
         TRY_STATUS(write_index_tail(*plan_.segment, files, plan_.tail));
+        for (const auto base : plan_.unsynced) {
+            const auto closed = make_ref<SegmentFiles>(segment_path(plan_.directory, base, ""));
+            TRY_STATUS(sync_segment(*closed, files));
+        }
         TRY_STATUS(sync_segment(*plan_.segment, files));
         if (!plan_.close) return {};
         plan_.segment->close();
@@ -206,7 +236,7 @@ public:
         if (client != nullptr && outcome) {
             auto& log = *static_cast<Log*>(client);
             log.on_index_written(plan_.base, plan_.segment, plan_.tail);
-            if (!log.truncating_) log.recovery_point_ = std::max(log.recovery_point_, plan_.end);
+            if (!log.truncating_) log.on_flushed(plan_.unsynced, plan_.end);
         }
         done_(outcome);
     }
@@ -216,13 +246,20 @@ private:
     Completion<Status> done_;
 };
 
+void Log::on_flushed(const std::vector<Offset>& segments, Offset end) {
+    std::erase_if(unsynced_segments_,
+                  [&](Offset base) { return std::ranges::find(segments, base) != segments.end(); });
+    recovery_point_ = std::max(recovery_point_, end);
+}
+
 void Log::flush(Completion<Status> done) {
     const auto& segment = segments_.back();
     FlushTask::Plan plan{.directory = directory_,
                          .segment = files_,
                          .base = segment.base,
                          .tail = index_tail_.take(segment.base, segment.index_entries, segment.time_entries),
-                         .end = log_end_};
+                         .end = log_end_,
+                         .unsynced = unsynced_segments_};
     ports_.writer->queue(client_, std::make_unique<FlushTask>(std::move(plan), std::move(done)));
 }
 
@@ -236,6 +273,7 @@ void Log::close(Completion<Status> done) {
                          .base = segment.base,
                          .tail = index_tail_.take(segment.base, segment.index_entries, segment.time_entries),
                          .end = log_end_,
+                         .unsynced = unsynced_segments_,
                          .close = true,
                          .snapshot = producers_.encode_snapshot(),
                          .epochs = epochs_.entries()};
@@ -276,8 +314,17 @@ public:
     void complete(WriteClient* client, const Status& outcome) override {
         if (client != nullptr && outcome) {
             auto& log = *static_cast<Log*>(client);
+            // Reading them again synced nothing but what was cut.
+            const auto recovery_point =
+                log.unsynced_end_ <= log.recovery_point_ ? loaded_->recovery_point : log.recovery_point_;
+            loaded_->recovery_point = std::min(loaded_->recovery_point, recovery_point);
+            const auto unsynced = log.unsynced_segments_;
+            const auto unsynced_end = std::min(log.unsynced_end_, loaded_->log_end_offset);
             log.truncating_ = false;
             log.adopt(std::move(*loaded_));
+            log.unsynced_end_ = unsynced_end;
+            for (const auto base : unsynced)
+                if (log.find_segment(base) != nullptr) log.unsynced_segments_.push_back(base);
         }
         done_(outcome);
     }
@@ -309,7 +356,7 @@ void Log::start_truncation(Offset end, bool fully, Completion<Status> done) {
     truncating_ = true;
     pending_.clear();
     log_end_ = end;
-    written_end_ = durable_end_ = end;
+    written_end_ = durable_end_ = std::min(written_end_, end);
     log_start_ = fully ? end : std::min(log_start_, end);
     recovery_point_ = std::min(recovery_point_, end);
     tail_.truncate_to(fully ? Offset{0} : end);

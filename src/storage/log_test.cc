@@ -284,6 +284,48 @@ TEST(Log, AFailedDirectoryFailsItsLogs) {
     EXPECT_FALSE(world.close());
 }
 
+// With the page cache as durability the answer comes with the write; the recovery point waits for an fsync.
+TEST(Log, PageCacheAnswersEarlyAndRecoversFromWhatWasSynced) {
+    const auto size = static_cast<std::int32_t>(make_batch(TestBatch{}).size());
+    LogWorld world({.segment_bytes = 2 * size, .durability = Durability::page_cache});
+    world.open();
+    ASSERT_TRUE(world.append(TestBatch{}));
+    world.settle();
+    EXPECT_EQ(world.log->durable_end(), Offset{1});
+    EXPECT_EQ(world.log->recovery_point(), Offset{0});
+    EXPECT_EQ(world.files.nodes.at("/data/t-0/00000000000000000000.log")->synced_size, 0U);
+    for (int i = 0; i < 3; ++i) ASSERT_TRUE(world.append(TestBatch{}));
+    world.settle();  // the roll synced the first segment in the background
+    EXPECT_EQ(world.log->recovery_point(), Offset{2});
+    EXPECT_GT(world.files.nodes.at("/data/t-0/00000000000000000000.log")->synced_size, 0U);
+    EXPECT_EQ(world.files.nodes.at("/data/t-0/00000000000000000002.log")->synced_size, 0U);
+    world.config.durability = Durability::disk;  // flushes
+    world.log->update_config(world.config);
+    ASSERT_TRUE(world.append(TestBatch{}));
+    world.settle();
+    EXPECT_EQ(world.log->recovery_point(), Offset{4});
+    ASSERT_TRUE(world.append(TestBatch{}));
+    world.settle();
+    EXPECT_EQ(world.log->recovery_point(), Offset{6});
+    for (const auto& [path, node] : world.files.nodes) {
+        if (!path.ends_with(".log")) continue;
+        EXPECT_EQ(node->synced_size, node->data.size()) << path;
+    }
+}
+
+TEST(Log, AFailedBackgroundSyncTakesTheDirectoryOffline) {
+    const auto size = static_cast<std::int32_t>(make_batch(TestBatch{}).size());
+    LogWorld world({.segment_bytes = size, .durability = Durability::page_cache});
+    world.open();
+    for (int i = 0; i < 2; ++i) ASSERT_TRUE(world.append(TestBatch{}));
+    ASSERT_TRUE(world.executor.run_one());
+    ASSERT_TRUE(world.disk.run_one());
+    world.files.fail_syncs = true;
+    world.settle();
+    EXPECT_TRUE(world.observer.failed);
+    EXPECT_EQ(world.observer.offline, 1);
+}
+
 TEST(Log, RefusesClientsWhenTheDiskDoesNotKeepUp) {
     LogWorld world;
     world.writer = make_ref<DirWriter>("/data", world.executor, world.disk, world.observer,

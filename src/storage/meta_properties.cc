@@ -78,7 +78,7 @@ private:
 };
 
 std::unexpected<Error> malformed(const std::string& path, const std::string& why) {
-    return fail(ErrorCode::kafka_storage_error, fmt::format("{}: {}", path, why));
+    return fail(ErrorCode::invalid_config, fmt::format("{}: {}", path, why));
 }
 
 std::optional<std::string> take(std::map<std::string, std::string>& pairs, const char* key) {
