@@ -78,8 +78,10 @@ Node::Node(NodeConfig config, std::vector<io::ShardPorts> ports, NodeObserver& o
 
 Node::~Node() {
     AbandonScope tearing_down;
+    lifecycle_.reset();
     doors_.clear();
     shards_.clear();
+    checkpointer_.reset();
     quorum_.reset();
 }
 
