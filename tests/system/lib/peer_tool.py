@@ -1,0 +1,20 @@
+"""The peer's command-line tools, run against a broker of either flavour."""
+
+import subprocess
+
+from lib.broker import PEER
+
+LIMIT_S = 90
+
+
+def command(name: str, *arguments) -> list[str]:
+    return [str(PEER), "tool", name, *map(str, arguments)]
+
+
+def run(name: str, *arguments, text: str | None = None, may_fail: bool = False) -> str:
+    """What the tool prints on both streams; a tool that fails fails the case."""
+    ran = subprocess.run(command(name, *arguments), input=text or "", stdout=subprocess.PIPE,
+                         stderr=subprocess.STDOUT, text=True, timeout=LIMIT_S)
+    if ran.returncode != 0 and not may_fail:
+        raise RuntimeError(f"kafka-{name} {' '.join(map(str, arguments))} left with {ran.returncode}: {ran.stdout}")
+    return ran.stdout
