@@ -11,15 +11,39 @@
 
 namespace gregor::node {
 
-// Runs `then` on shard 0 when as many shards have reported as there are.
-struct Node::Countdown final : RefCounted {
-    Countdown(std::size_t count, io::Task task) : missing(count), then(std::move(task)) {}
-    void arrive() {
-        if (--missing == 0) then();
-    }
-    std::size_t missing;
+// Work on every shard at once, and what follows on shard 0 when all of it has reported.
+struct Node::ShardRound final : RefCounted {
+    ShardRound(std::vector<io::ShardPorts>& all, ShardWork what, io::Task after)
+        : ports(all), work(std::move(what)), missing(all.size()), then(std::move(after)) {}
+    std::vector<io::ShardPorts>& ports;
+    ShardWork work;
+    std::size_t missing;  // touched on shard 0 only
     io::Task then;
+
+    struct Arrival {
+        Ref<ShardRound> round;
+        void operator()() {
+            if (--round->missing == 0) round->then();
+        }
+    };
+    struct Report {
+        Ref<ShardRound> round;
+        std::uint32_t shard;
+        void operator()() { round->ports[shard].shards.submit(ShardId{0}, Arrival{round}); }
+    };
+    struct Start {
+        Ref<ShardRound> round;
+        std::uint32_t shard;
+        void operator()() { round->work(shard, Report{round, shard}); }
+    };
 };
+
+void Node::on_all_shards(ShardWork work, io::Task then) {
+    auto round = make_ref<ShardRound>(ports_, std::move(work), std::move(then));
+    for (std::uint32_t i = 0; i < ports_.size(); ++i) {
+        home().shards.submit(ShardId{i}, ShardRound::Start{round, i});
+    }
+}
 
 class Node::BootJob final : public io::DiskJob {
 public:
@@ -89,14 +113,13 @@ Node::~Node() {
 
 void Node::start() {
     server_ = server_config(config_, {});
-    auto countdown = make_ref<Countdown>(ports_.size(), [this] { listen(); });
-    for (std::uint32_t i = 0; i < ports_.size(); ++i) {
-        doors_.push_back(std::make_unique<Door>());
-        home().shards.submit(ShardId{i}, [this, i, door = doors_.back().get(), countdown] {
-            ports_[i].network.set_accept_handler(*door);
-            ports_[i].shards.submit(ShardId{0}, [countdown] { countdown->arrive(); });
-        });
-    }
+    for (std::size_t i = 0; i < ports_.size(); ++i) doors_.push_back(std::make_unique<Door>());
+    on_all_shards(
+        [this](std::uint32_t shard, io::Task report) {
+            ports_[shard].network.set_accept_handler(*doors_[shard]);
+            report();
+        },
+        [this] { listen(); });
 }
 
 void Node::listen() {
@@ -174,8 +197,11 @@ void Node::register_broker() {
 
 void Node::on_registered(const Result<std::int64_t>& epoch) {
     if (!epoch) return fail_with(epoch.error());
-    after_images(
-        [this] { lifecycle_->ready(published_end_, [this](const Status& status) { on_unfenced(status); }); });
+    after_images([this] { become_ready(); });
+}
+
+void Node::become_ready() {
+    lifecycle_->ready(published_end_, [this](const Status& status) { on_unfenced(status); });
 }
 
 void Node::on_unfenced(const Status& status) {
@@ -183,13 +209,9 @@ void Node::on_unfenced(const Status& status) {
     after_images([this] { open_doors(); });
 }
 
+// The mailbox keeps order, so a task sent now arrives behind every image.
 void Node::after_images(io::Task then) {
-    auto countdown = make_ref<Countdown>(shards_.size(), std::move(then));
-    for (std::uint32_t i = 0; i < shards_.size(); ++i) {
-        home().shards.submit(ShardId{i}, [this, countdown] {
-            ports_.front().shards.submit(ShardId{0}, [countdown] { countdown->arrive(); });
-        });
-    }
+    on_all_shards([](std::uint32_t, io::Task report) { report(); }, std::move(then));
 }
 
 void Node::open_doors() {
@@ -209,14 +231,9 @@ void Node::recover_in_background() {
         return !directory.was_clean && !directory.failed;
     };
     if (std::ranges::none_of(booted_->dirs.directories(), unclean)) return;
-    auto countdown = make_ref<Countdown>(shards_.size(), [] { LOG_INFO("recovery_finished"); });
-    for (std::uint32_t i = 0; i < shards_.size(); ++i) {
-        home().shards.submit(ShardId{i}, [this, i, countdown] {
-            shards_[i]->replicas().load_all([this, countdown](const Status&) {
-                ports_.front().shards.submit(ShardId{0}, [countdown] { countdown->arrive(); });
-            });
-        });
-    }
+    on_all_shards([this](std::uint32_t shard,
+                         io::Task report) { shards_[shard]->replicas().load_all(std::move(report)); },
+                  [] { LOG_INFO("recovery_finished"); });
 }
 
 void Node::fail_with(const Error& why) {
@@ -242,44 +259,41 @@ void Node::stop() {
 void Node::drain_connections() {
     constexpr auto k_drain_time = Duration::seconds(3);
     const auto deadline = home().clock.now() + k_drain_time;
-    auto countdown = make_ref<Countdown>(shards_.size(), [this] { shut_down_broker(); });
-    for (std::uint32_t i = 0; i < shards_.size(); ++i) {
-        home().shards.submit(ShardId{i}, [this, i, deadline, countdown] {
-            shards_[i]->server().drain(deadline, [this, countdown] {
-                ports_.front().shards.submit(ShardId{0}, [countdown] { countdown->arrive(); });
-            });
-        });
-    }
+    on_all_shards(
+        [this, deadline](std::uint32_t shard, io::Task report) {
+            shards_[shard]->server().drain(deadline, std::move(report));
+        },
+        [this] { shut_down_broker(); });
 }
 
 void Node::shut_down_broker() {
     lifecycle_->stop([this] { return published_end_; },
-                     [this](const Status& status) {
-                         if (!status) LOG_WARN("controlled_shutdown_refused", status.error().detail);
-                         after_images([this] { close_logs(); });
-                     });
+                     [this](const Status& status) { on_shut_down(status); });
+}
+
+void Node::on_shut_down(const Status& status) {
+    if (!status) {
+        const auto& why = status.error().detail;
+        LOG_WARN("controlled_shutdown_refused", why);
+    }
+    after_images([this] { close_logs(); });
 }
 
 void Node::close_logs() {
-    for (std::size_t i = 0; i < booted_->dirs.directories().size(); ++i) {
-        if (!booted_->dirs.directories()[i].failed) clean_.insert(i);
-    }
-    shards_to_close_ = shards_.size();
-    for (std::uint32_t i = 0; i < shards_.size(); ++i) {
-        home().shards.submit(ShardId{i}, [this, i] {
-            shards_[i]->replicas().close([this](std::set<std::size_t> clean) {
-                ports_.front().shards.submit(ShardId{0},
-                                             [this, clean = std::move(clean)] { on_shard_closed(clean); });
-            });
-        });
-    }
+    on_all_shards(
+        [this](std::uint32_t shard, io::Task report) { shards_[shard]->replicas().close(std::move(report)); },
+        [this] { flush_checkpoints(); });
 }
 
-void Node::on_shard_closed(const std::set<std::size_t>& clean) {
-    std::erase_if(clean_, [&](std::size_t directory) {
-        return directory < booted_->dirs.log_directories() && !clean.contains(directory);
-    });
-    if (--shards_to_close_ > 0) return;
+void Node::flush_checkpoints() {
+    for (std::size_t i = 0; i < booted_->dirs.directories().size(); ++i) {
+        const bool is_ours_alone = i >= booted_->dirs.log_directories();  // a metadata.log.dir of its own
+        const auto is_sound = [i, is_ours_alone](const auto& shard) {
+            return is_ours_alone || shard->replicas().is_clean(i);
+        };
+        if (!booted_->dirs.directories()[i].failed && std::ranges::all_of(shards_, is_sound))
+            clean_.insert(i);
+    }
     checkpointer_->flush([this](const std::set<std::size_t>& failed) {
         for (const auto directory : failed) clean_.erase(directory);
         close_metadata_log();

@@ -10,6 +10,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <set>
@@ -54,7 +55,9 @@ private:
     class BootJob;
     class MarkCleanJob;
     class RestoreMarkersJob;
-    struct Countdown;
+    struct ShardRound;
+    // Runs on its shard; `report` may be called there at any later time, once.
+    using ShardWork = std::function<void(std::uint32_t shard, io::Task report)>;
 
     io::ShardPorts& home() { return ports_.front(); }
     void listen();
@@ -65,7 +68,10 @@ private:
     void on_quorum_failed(const Error& why) override;
     void register_broker();
     void on_registered(const Result<std::int64_t>& epoch);
+    void become_ready();
     void on_unfenced(const Status& status);
+    // `then` runs on shard 0 when every shard has reported.
+    void on_all_shards(ShardWork work, io::Task then);
     // Runs `then` on shard 0 when every image published so far has reached every shard.
     void after_images(io::Task then);
     void open_doors();
@@ -74,8 +80,9 @@ private:
 
     void drain_connections();
     void shut_down_broker();
+    void on_shut_down(const Status& status);
     void close_logs();
-    void on_shard_closed(const std::set<std::size_t>& clean);
+    void flush_checkpoints();
     void close_metadata_log();
     void mark_clean();
     void finish_stop();
@@ -93,7 +100,6 @@ private:
     std::unique_ptr<metadata::BrokerLifecycle> lifecycle_;
     Offset published_end_;  // one past the last offset that the newest image contains
     std::set<std::size_t> clean_;
-    std::size_t shards_to_close_ = 0;
     bool is_serving_ = false;
     bool is_stopping_ = false;
     bool has_failed_ = false;

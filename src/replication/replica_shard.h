@@ -93,9 +93,12 @@ public:
 
     // Loads what is left, a few at a time, so that a directory left uncleanly is recovered before the next
     // clean stop.
-    void load_all(Completion<Status> done);
-    // Closes every log. Succeeds for each directory index that may be called clean.
-    void close(Completion<std::set<std::size_t>> clean_directories);
+    void load_all(io::Task done);
+    // Closes every log.
+    void close(io::Task done);
+    // After close(): whether everything of this shard in that directory (an index in LogDirs) was closed
+    // soundly.
+    bool is_clean(std::size_t directory) const { return clean_.contains(directory); }
     void stop();  // nobody is told anything any more
 
     void on_append_ready(const AppendTicket& ticket, ErrorCode error) override;
@@ -194,9 +197,9 @@ private:
     std::uint64_t next_wait_ = 1;
     std::set<TopicPartitionId> to_load_;
     std::size_t loads_in_flight_ = 0;
-    Completion<Status> all_loaded_;
+    io::Task all_loaded_;
     std::set<TopicPartitionId> to_close_;
-    Completion<std::set<std::size_t>> closed_;
+    io::Task closed_;
     std::set<std::size_t> clean_;
     bool stopped_ = false;
 };

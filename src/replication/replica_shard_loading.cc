@@ -122,8 +122,8 @@ void ReplicaShard::finish_load_waits(const TopicPartitionId& id) {
     }
 }
 
-void ReplicaShard::load_all(Completion<Status> done) {
-    ASSERT(!all_loaded_);
+void ReplicaShard::load_all(io::Task done) {
+    ASSERT(all_loaded_ == nullptr);
     all_loaded_ = std::move(done);
     for (const auto& [id, slot] : slots_) {
         if (slot.state == SlotState::unloaded) to_load_.insert(id);
@@ -141,11 +141,12 @@ void ReplicaShard::load_next_of_all() {
             ports_.executor.post([this] { load_next_of_all(); });
         });
     }
-    if (to_load_.empty() && loads_in_flight_ == 0 && all_loaded_) all_loaded_({});
+    if (to_load_.empty() && loads_in_flight_ == 0 && all_loaded_ != nullptr)
+        std::exchange(all_loaded_, nullptr)();
 }
 
-void ReplicaShard::close(Completion<std::set<std::size_t>> clean_directories) {
-    closed_ = std::move(clean_directories);
+void ReplicaShard::close(io::Task done) {
+    closed_ = std::move(done);
     for (const auto& directory : directories_) {
         if (!directory.failed) clean_.insert(directory.index);
     }
@@ -162,7 +163,7 @@ void ReplicaShard::close(Completion<std::set<std::size_t>> clean_directories) {
         auto& partition = *slots_.find(id)->second.partition;
         partition.log().close([this, id](const Status& status) { on_log_closed(id, status); });
     }
-    if (to_close_.empty()) closed_(std::exchange(clean_, {}));
+    if (to_close_.empty()) closed_();
 }
 
 void ReplicaShard::on_log_closed(const TopicPartitionId& id, const Status& status) {
@@ -176,7 +177,7 @@ void ReplicaShard::on_log_closed(const TopicPartitionId& id, const Status& statu
     to_close_.erase(id);
     if (!to_close_.empty()) return;
     send_checkpoint();
-    closed_(std::exchange(clean_, {}));
+    closed_();
 }
 
 }  // namespace gregor::replication
