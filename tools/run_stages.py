@@ -112,7 +112,7 @@ def explain(stage: Stage, outcome: Outcome, log: Path) -> None:
 
 
 def main() -> int:
-    suite = sys.argv[1] if len(sys.argv) == 2 else ""
+    suite = sys.argv[1].lstrip("-") if len(sys.argv) == 2 else ""  # --long is a suite, too
     stages = [stage for stage in parse_stages((ROOT / "tests/stages.txt").read_text()) if suite in stage.suites]
     if not stages:
         print("usage: run_stages.py SUITE, a suite of tests/stages.txt", file=sys.stderr)

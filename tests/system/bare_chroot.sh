@@ -30,6 +30,7 @@ bootstrap() {
 # Registry settings and certificates, copied: packages write beside them when they are installed.
 copy_settings() {
     local path
+    rm -f "$root/etc/apt/sources.list" # debootstrap's own; the machine may say it elsewhere
     for path in /etc/apt/sources.list /etc/apt/sources.list.d /etc/apt/auth.conf /etc/apt/auth.conf.d /etc/apt/apt.conf.d \
         /etc/apt/preferences.d /etc/pip.conf /etc/maven/settings.xml /etc/ssl/certs /usr/local/share/ca-certificates \
         /etc/resolv.conf /etc/hosts "$HOME/.config/pip" "$HOME/.pip" "$HOME/.npmrc" "$HOME/.m2/settings.xml" "$HOME/.cargo/config.toml"; do
