@@ -66,7 +66,7 @@ class Fields:
 
     def text(self) -> str | None:
         size = self.number("h")
-        return None if size < 0 else self.take(size).decode()
+        return None if size < 0 else self.take(size).decode(errors="replace")
 
 
 def broker_count(port: int) -> int:
