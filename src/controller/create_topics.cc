@@ -244,7 +244,7 @@ private:
             config.name = key.name;
             config.value = effective.value ? std::optional(decision_.keep(*effective.value)) : std::nullopt;
             config.read_only = false;
-            config.config_source = static_cast<std::int8_t>(effective.origin);
+            config.config_source = static_cast<std::int8_t>(effective.origin_by_any_name);
             config.is_sensitive = key.is_sensitive();
         }
     }

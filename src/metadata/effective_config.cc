@@ -91,6 +91,17 @@ public:
         return layers;
     }
 
+    // The level that sets any of the names.
+    ConfigOrigin origin_by_any_name(const ConfigKey& key) const {
+        const auto synonyms = key.synonym_list();
+        for (const auto origin : k_origins) {
+            for (const auto& synonym : synonyms) {
+                if (at(origin, synonym.name)) return origin;
+            }
+        }
+        return ConfigOrigin::default_config;
+    }
+
 private:
     static constexpr std::array k_origins{ConfigOrigin::dynamic_broker, ConfigOrigin::dynamic_default_broker,
                                           ConfigOrigin::static_broker};
@@ -134,7 +145,10 @@ EffectiveConfig inherited(const BrokerLayers& brokers, const ConfigKey& key) {
     const auto synonyms = key.synonym_list();
     const auto* preferred =
         synonyms.empty() ? nullptr : find_config(ConfigScope::broker, synonyms.front().name);
-    if (preferred != nullptr) config.layers = brokers.chain(*preferred);
+    if (preferred != nullptr) {
+        config.layers = brokers.chain(*preferred);
+        config.origin_by_any_name = brokers.origin_by_any_name(*preferred);
+    }
     if (!config.layers.empty()) config.origin = config.layers.front().origin;
     return config;
 }
@@ -145,6 +159,7 @@ void add_own(EffectiveConfig& config, const ConfigMap* overrides, ConfigOrigin o
     config.layers.insert(config.layers.begin(), {config.key->name, *own, origin});
     config.value = std::move(own);
     config.origin = origin;
+    config.origin_by_any_name = origin;
 }
 
 }  // namespace

@@ -38,8 +38,11 @@ struct ConfigLayer {
 
 struct EffectiveConfig {
     const ConfigKey* key = nullptr;
-    std::optional<std::string> value;  // none is null
-    ConfigOrigin origin = ConfigOrigin::default_config;
+    std::optional<std::string> value;                    // none is null
+    ConfigOrigin origin = ConfigOrigin::default_config;  // as DescribeConfigs tells it
+    // As CreateTopics tells it: DescribeConfigs forgets what was set by a name before the key's own in the
+    // chain.
+    ConfigOrigin origin_by_any_name = ConfigOrigin::default_config;
     std::vector<ConfigLayer> layers;  // what DescribeConfigs calls synonyms, nearest first
 };
 
