@@ -40,7 +40,6 @@ Result<node::NodeConfig> simulated_node_config(const std::string& host, std::uin
     set("log.dirs", "/data");
     set("gregor.shards", std::to_string(shards));
     set("offsets.topic.num.partitions", std::to_string(1 + prng.below(3)));
-    set("offsets.topic.segment.bytes", "20000");
     set("group.initial.rebalance.delay.ms", std::to_string(prng.below(1'000)));
     set("max.incremental.fetch.session.cache.slots", "3");
     return node::make_config(TRY(node::Settings::make("", properties)));

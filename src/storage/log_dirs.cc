@@ -34,12 +34,24 @@ Error explain(const std::string& path, const Error& cause) {
     return {cause.code, fmt::format("log directory {} cannot be used: {}", path, cause.detail)};
 }
 
-Status refuse(std::string sentence) { return fail(ErrorCode::invalid_config, std::move(sentence)); }
+Status refuse(std::string sentence) { return fail(ErrorCode::kafka_storage_error, std::move(sentence)); }
 
 bool is_reserved(Uuid id) { return id.high() == 0 && id.low() < k_reserved_directory_ids; }
 
+// The directory's own name must outlast a power cut, and so must those above it. Synced at every start, since
+// an earlier one may have died in between; a parent that we may not open is not ours to have made.
+Status make_durably(io::FileSystem& files, const std::string& path) {
+    TRY_STATUS(files.make_directories(path));
+    for (auto parent = parent_path(path);; parent = parent_path(parent)) {
+        auto synced = files.sync_directory(parent);
+        const bool is_theirs = !synced && io::is_disk_failure(synced.error(), io::DiskFailure::no_permission);
+        if (!synced && !is_theirs) return synced;
+        if (parent == "/" || parent == ".") return {};
+    }
+}
+
 Status open_directory(io::FileSystem& files, LogDir& directory) {
-    TRY_STATUS(files.make_directories(directory.path));
+    TRY_STATUS(make_durably(files, directory.path));
     directory.lock = TRY(files.lock(join_path(directory.path, k_lock_file)));
     const auto path = join_path(directory.path, k_meta_properties_file);
     auto text = read_text_file(files, path);
