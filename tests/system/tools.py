@@ -74,8 +74,6 @@ def shell(broker: Broker) -> dict[str, str]:
     """The metadata shell, on the directory of a broker that is stopped."""
     snapshot = broker.data / "__cluster_metadata-0" / "00000000000000000000.log"
     commands = {"metadata-shell, tree of topics": ("tree", "/image/topics/byName"),
-                "metadata-shell, cluster": ("ls", "/image/cluster"),
-                "metadata-shell, features": ("tree", "/image/features"),
                 "metadata-shell, configs": ("tree", "/image/configs")}
     return {name: max((normalise(peer_tool.run("metadata-shell", "--snapshot", snapshot, *words))
                        for _ in range(SHELL_TRIES)), key=len) for name, words in commands.items()}
