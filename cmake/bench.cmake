@@ -7,3 +7,12 @@ if(benchmark_FOUND AND sources)
   add_executable(micro_bench EXCLUDE_FROM_ALL ${sources})
   target_link_libraries(micro_bench PRIVATE ${modules} benchmark::benchmark_main)
 endif()
+
+# load_bench: one load on one broker through librdkafka, driven by bench/run.py.
+find_library(GREGOR_rdkafka_LIBRARY rdkafka)
+file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/bench/load/*.cc)
+if(GREGOR_rdkafka_LIBRARY)
+  add_executable(load_bench EXCLUDE_FROM_ALL ${sources})
+  target_include_directories(load_bench PRIVATE ${CMAKE_SOURCE_DIR}/bench)
+  target_link_libraries(load_bench PRIVATE gregor_flags ${GREGOR_rdkafka_LIBRARY} CLI11::CLI11 fmt::fmt-header-only Threads::Threads)
+endif()

@@ -1,0 +1,108 @@
+"""One broker of the benchmark: started pinned to its CPUs, watched through /proc, stopped."""
+
+import os
+import re
+import signal
+import socket
+import struct
+import subprocess
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+PEER = ROOT / "tools/peer/kafka"
+START_LIMIT_S = 60
+STOP_LIMIT_S = 60
+
+
+@dataclass
+class Variant:
+    name: str
+    is_peer: bool = False
+    overrides: list[str] = field(default_factory=list)
+
+
+@dataclass
+class Idle:
+    rss_mib: float
+    cpu_percent: float
+    wakeups_per_s: float
+
+
+def first_metadata_answer(port: int, deadline: float) -> float:
+    """Waits for a Metadata v1 answer that names a broker; returns when it had come."""
+    request = struct.pack(">hhihi", 3, 1, 7, -1, -1)  # key, version, correlation id, no client id, all topics
+    while time.perf_counter() < deadline:
+        try:
+            with socket.create_connection(("localhost", port), timeout=5) as connection:
+                connection.sendall(struct.pack(">i", len(request)) + request)
+                answer = connection.recv(12, socket.MSG_WAITALL)  # size, correlation id, count of brokers
+                if len(answer) == 12 and struct.unpack(">iii", answer)[2] > 0:
+                    return time.perf_counter()
+        except OSError:
+            pass
+        time.sleep(0.001)
+    raise SystemExit(f"bench: no Metadata answer on port {port} within {START_LIMIT_S} s")
+
+
+class Broker:
+    def __init__(self, variant: Variant, folder: Path, port: int, cpus: set[int], gregor: Path):
+        self.folder, self.port = folder, port
+        folder.mkdir(parents=True)
+        properties = self._write_properties(variant)
+        if variant.is_peer:
+            subprocess.run([PEER, "format", properties], check=True, capture_output=True)
+            command = [PEER, "start", properties]
+        else:
+            command = [gregor, "serve", properties]
+        for override in variant.overrides:
+            command += ["--override", override]
+        started = time.perf_counter()
+        with open(folder / "broker.log", "wb") as log:
+            self.process = subprocess.Popen(command, stdout=log, stderr=log, env={**os.environ, "LOG_DIR": str(folder)},
+                                            preexec_fn=lambda: os.sched_setaffinity(0, cpus))
+        self.pid = self.process.pid
+        self.start_ms = (first_metadata_answer(port, started + START_LIMIT_S) - started) * 1000
+
+    def _write_properties(self, variant: Variant) -> Path:
+        """The peer's own sample with this run's ports and folder: the same file for every broker."""
+        text = (ROOT / "tools/peer/combined.properties").read_text()
+        text = text.replace(":9092", f":{self.port}").replace(":9093", f":{self.port + 1}")
+        text = re.sub(r"^log\.dirs=.*$", f"log.dirs={self.folder / 'data'}", text, flags=re.M)
+        path = self.folder / "server.properties"
+        path.write_text(text)
+        return path
+
+    def idle(self, seconds: float) -> Idle:
+        cpu_ns, switches = self._cpu_ns(), self._voluntary_switches()
+        time.sleep(seconds)
+        status = Path(f"/proc/{self.pid}/status").read_text()
+        rss_kib = int(re.search(r"^VmRSS:\s+(\d+)", status, re.M).group(1))
+        return Idle(rss_kib / 1024, (self._cpu_ns() - cpu_ns) / 1e7 / seconds,
+                    (self._voluntary_switches() - switches) / seconds)
+
+    def _task_files(self, name: str) -> list[str]:
+        texts = []
+        for task in Path(f"/proc/{self.pid}/task").iterdir():
+            try:
+                texts.append((task / name).read_text())
+            except OSError:
+                pass  # the thread has gone
+        return texts
+
+    def _cpu_ns(self) -> int:
+        return sum(int(text.split()[0]) for text in self._task_files("schedstat"))
+
+    def _voluntary_switches(self) -> int:
+        """Each is a sleep, hence a wake-up."""
+        return sum(int(re.search(r"^voluntary_ctxt_switches:\s+(\d+)", text, re.M).group(1))
+                   for text in self._task_files("status"))
+
+    def stop(self) -> None:
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            self.process.wait(STOP_LIMIT_S)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
