@@ -179,7 +179,6 @@ void Partition::advance_high_watermark() {
 }
 
 void Partition::wake_fetches() {
-    if (PLANTED_BUG("forgotten_waiting_fetch") && watches_.size() > 1) watches_.pop_back();
     std::vector<FetchWatch> ready;
     std::erase_if(watches_, [&](const FetchWatch& watch) {
         if (read_limit(watch.isolation) <= watch.seen_limit) return false;

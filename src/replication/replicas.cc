@@ -169,6 +169,7 @@ bool Replicas::is_enough(const Fetch& fetch) const {
 void Replicas::watch_parts(std::uint64_t id, Fetch& fetch) {
     REACHED("fetch_waits");
     fetch.is_watching = true;
+    if (PLANTED_BUG("forgotten_waiting_fetch")) return;
     if (fetch.timer.value == 0) {
         fetch.timer = ports_.executor.call_at(fetch.options.deadline, [this, id] { finish_fetch({id}); });
     }

@@ -110,7 +110,7 @@ ErrorCode ClassicGroup::validate_member(const std::string& member_id,
 }
 
 bool ClassicGroup::is_current(std::int32_t generation) const {
-    return generation == generation_ || PLANTED_BUG("group_answers_from_wrong_generation");
+    return generation == generation_;
 }
 
 ErrorCode ClassicGroup::heartbeat(const HeartbeatRequest& request, Turn& turn) {

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/assert.h"
+#include "base/fault.h"
 #include "coordinator/group/classic_group.h"
 
 namespace gregor::coordinator {
@@ -37,10 +38,14 @@ void ClassicGroup::sync(SyncRequest request, Turn& turn, SyncDone done) {
 
 // The generation is settled by one record; every answer waits for it.
 void ClassicGroup::complete_sync(std::vector<SyncRequest::Assignment> assignments, Turn& turn) {
-    for (auto& [id, member] : members_) member.assignment.clear();
-    for (auto& [member_id, assignment] : assignments)
-        if (const auto found = members_.find(member_id); found != members_.end())
-            found->second.assignment = std::move(assignment);
+    const bool keeps_old = PLANTED_BUG("group_answers_from_wrong_generation");
+    for (auto& [id, member] : members_)
+        if (!keeps_old) member.assignment.clear();
+    for (auto& [member_id, assignment] : assignments) {
+        const auto found = members_.find(member_id);
+        if (found == members_.end() || (keeps_old && !found->second.assignment.empty())) continue;
+        found->second.assignment = std::move(assignment);
+    }
 
     std::vector<CoordinatorRecord> records;
     records.push_back(record());
