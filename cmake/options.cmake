@@ -21,6 +21,8 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   target_compile_options(gregor_flags INTERFACE -Wno-restrict -Wno-stringop-overflow -Wno-stringop-overread
     -Wno-array-bounds -Wno-maybe-uninitialized)
 else()
+  # Without a time stamp in the precompiled header, ccache finds what another tree has compiled.
+  add_compile_options("SHELL:-Xclang -fno-pch-timestamp")
   target_compile_options(gregor_flags INTERFACE -Wno-gnu-statement-expression)
 endif()
 if(GREGOR_DCHECK)
