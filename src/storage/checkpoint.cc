@@ -107,7 +107,7 @@ Result<OffsetCheckpoint> read_offset_checkpoint(io::FileSystem& files, const std
     for (const auto& fields : entries) {
         const auto partition = parse_number<std::int32_t>(fields[1]);
         const auto offset = parse_number<std::int64_t>(fields[2]);
-        if (!partition || !offset || *offset < 0)
+        if (!partition || !offset || *offset < 0 || *offset > k_offset_max)
             return std::unexpected(malformed(path, fmt::format("malformed entry of topic '{}'", fields[0])));
         offsets[{std::string(fields[0]), PartitionIndex{*partition}}] = Offset{*offset};
     }
@@ -130,7 +130,7 @@ Result<std::vector<EpochStart>> read_epochs(io::FileSystem& files, const std::st
     for (const auto& fields : entries) {
         const auto epoch = parse_number<std::int32_t>(fields[0]);
         const auto start = parse_number<std::int64_t>(fields[1]);
-        if (!epoch || !start || *epoch < 0 || *start < 0)
+        if (!epoch || !start || *epoch < 0 || *start < 0 || *start > k_offset_max)
             return std::unexpected(malformed(path, "malformed entry"));
         const EpochStart entry{LeaderEpoch{*epoch}, Offset{*start}};
         if (!epochs.empty() && (epochs.back().epoch >= entry.epoch || epochs.back().start >= entry.start))

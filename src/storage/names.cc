@@ -73,7 +73,7 @@ std::string segment_path(const std::string& directory, Offset base, std::string_
 
 std::optional<Offset> offset_of_file(std::string_view file_name) {
     const auto value = parse_number<std::int64_t>(file_name.substr(0, file_name.find('.')));
-    if (!value || *value < 0) return std::nullopt;
+    if (!value || *value < 0 || *value > k_offset_max) return std::nullopt;
     return Offset{*value};
 }
 

@@ -11,6 +11,9 @@
 
 namespace gregor::storage {
 
+// Above it nothing is believed: offsets of a segment, and one past its last, stay representable.
+inline constexpr std::int64_t k_offset_max = INT64_MAX - (std::int64_t{1} << 32);
+
 struct PartitionName {
     std::string topic;
     PartitionIndex partition;
@@ -33,7 +36,7 @@ std::string suffixed_directory_name(const PartitionName& partition, std::string_
 
 std::string segment_stem(Offset base);  // twenty digits
 std::string segment_path(const std::string& directory, Offset base, std::string_view extension);
-// The offset before the first '.', nullopt when that is no number.
+// The offset before the first '.', nullopt when that is no offset.
 std::optional<Offset> offset_of_file(std::string_view file_name);
 
 std::string join_path(std::string_view directory, std::string_view name);

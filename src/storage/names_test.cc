@@ -37,6 +37,7 @@ TEST(Names, SegmentFiles) {
     EXPECT_EQ(offset_of_file("00000000000000000042.log.swap"), Offset{42});
     EXPECT_FALSE(offset_of_file("leader-epoch-checkpoint"));
     EXPECT_FALSE(offset_of_file("-5.log"));
+    EXPECT_FALSE(offset_of_file("09223372036854775807.log"));
     EXPECT_EQ(parent_path("/a/b"), "/a");
     EXPECT_EQ(parent_path("/a"), "/");
     EXPECT_EQ(last_component("/a/b"), "b");

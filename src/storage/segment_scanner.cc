@@ -78,6 +78,7 @@ Result<bool> SegmentScanner::next() {
         batch_.max_timestamp = header().max_timestamp();
     }
     if (batch_.base.value() < 0 || batch_.last < batch_.base) return false;
+    if (batch_.last.value() == INT64_MAX) return false;
     at_ += size;
     clean_end_ = true;
     return true;
