@@ -2,7 +2,7 @@
 #include <CLI/CLI.hpp>
 
 #include "cli/serve.h"
-#include "sim/simulate.h"
+#include "cli/simulate.h"
 
 namespace {
 
@@ -15,7 +15,7 @@ CLI::App* add_serve(CLI::App& app, gregor::cli::ServeOptions& options) {
     return command;
 }
 
-CLI::App* add_simulate(CLI::App& app, gregor::sim::SimulateOptions& options) {
+CLI::App* add_simulate(CLI::App& app, gregor::cli::SimulateOptions& options) {
     auto* command = app.add_subcommand("simulate", "run seeded clusters on a fake clock, network and disk");
     command->add_option("--seed", options.seed, "the first seed");
     command->add_option("--seeds", options.seeds, "how many seeds");
@@ -39,11 +39,11 @@ int main(int argc, char** argv) {
 
     gregor::cli::ServeOptions serve;
     const auto* serve_command = add_serve(app, serve);
-    gregor::sim::SimulateOptions simulate;
+    gregor::cli::SimulateOptions simulate;
     const auto* simulate_command = add_simulate(app, simulate);
 
     CLI11_PARSE(app, argc, argv);
     if (*serve_command) return gregor::cli::serve(serve);
-    if (*simulate_command) return gregor::sim::run_simulation(simulate);
+    if (*simulate_command) return gregor::cli::run_simulation(simulate);
     return 0;
 }

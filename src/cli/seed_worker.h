@@ -11,7 +11,9 @@
 
 #include "sim/run_report.h"
 
-namespace gregor::sim {
+namespace gregor::cli {
+
+using sim::RunReport;
 
 class Worker {
 public:
@@ -49,4 +51,4 @@ private:
     RunReport report_;
 };
 
-}  // namespace gregor::sim
+}  // namespace gregor::cli

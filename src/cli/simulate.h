@@ -5,7 +5,7 @@
 #include <optional>
 #include <string>
 
-namespace gregor::sim {
+namespace gregor::cli {
 
 struct SimulateOptions {
     std::uint64_t seed = 1;                  // the first
@@ -22,4 +22,4 @@ struct SimulateOptions {
 // every seed is clean (or a planted bug was caught).
 int run_simulation(const SimulateOptions& options);
 
-}  // namespace gregor::sim
+}  // namespace gregor::cli

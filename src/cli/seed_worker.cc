@@ -1,4 +1,4 @@
-#include "sim/worker.h"
+#include "cli/seed_worker.h"
 
 #include <sys/wait.h>
 #include <unistd.h>
@@ -11,7 +11,7 @@
 
 #include "base/assert.h"
 
-namespace gregor::sim {
+namespace gregor::cli {
 
 Worker::Worker(std::vector<std::uint64_t> seeds, const Run& run) : left_(std::move(seeds)) {
     std::array<int, 2> ends{};
@@ -87,4 +87,4 @@ void Worker::bury(std::vector<Done>& done) {
     running_.reset();
 }
 
-}  // namespace gregor::sim
+}  // namespace gregor::cli

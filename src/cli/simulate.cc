@@ -1,29 +1,30 @@
-#include "sim/simulate.h"
+#include "cli/simulate.h"
 
 #include <fmt/format.h>
 #include <poll.h>
 
 #include <cstdio>
-#include <ctime>
 #include <memory>
 #include <set>
 #include <vector>
 
 #include "base/fault.h"
 #include "base/log.h"
+#include "cli/seed_worker.h"
+#include "io/asio/machine.h"
 #include "sim/cluster_workload.h"
 #include "sim/log_workload.h"
-#include "sim/worker.h"
 
-namespace gregor::sim {
+namespace gregor::cli {
 namespace {
 
 constexpr std::uint64_t k_failures_shown_max = 10;
 constexpr std::uint64_t k_seeds_per_worker = 20;
 
 RunReport run_once(const SimulateOptions& options, std::uint64_t seed) {
-    const WorldOptions world{.seed = seed, .planted = options.planted, .verbose = options.verbose};
-    return options.workload == "log" ? run_log_workload(world, {}) : run_cluster_workload(world, {});
+    const sim::WorldOptions world{.seed = seed, .planted = options.planted, .verbose = options.verbose};
+    return options.workload == "log" ? sim::run_log_workload(world, {})
+                                     : sim::run_cluster_workload(world, {});
 }
 
 RunReport run_seed(const SimulateOptions& options, std::uint64_t seed) {
@@ -49,14 +50,18 @@ std::string repeat_command(const SimulateOptions& options, std::uint64_t seed) {
 class Campaign {
 public:
     explicit Campaign(const SimulateOptions& options) : options_(options), next_(options.seed) {
-        if (options.minutes) ends_at_ = std::time(nullptr) + static_cast<std::time_t>(*options.minutes * 60);
+        if (options.minutes) {
+            constexpr std::int64_t k_seconds_per_minute = 60;
+            ends_at_ = clock_.now() +
+                       Duration::seconds(static_cast<std::int64_t>(*options.minutes) * k_seconds_per_minute);
+        }
     }
     int run();
 
 private:
     bool has_more() const {
         if (is_decided()) return false;
-        return options_.minutes ? std::time(nullptr) < ends_at_ : next_ < options_.seed + options_.seeds;
+        return options_.minutes ? clock_.now() < ends_at_ : next_ < options_.seed + options_.seeds;
     }
     bool is_decided() const { return !options_.planted.empty() && failures_ > 0; }
     void start_workers();
@@ -67,7 +72,8 @@ private:
 
     const SimulateOptions& options_;
     std::uint64_t next_;
-    std::time_t ends_at_ = 0;
+    io::MachineClock clock_;
+    Instant ends_at_;
     std::vector<std::unique_ptr<Worker>> workers_;
     std::vector<std::vector<std::uint64_t>> orphaned_;  // seeds of workers that died
     RunReport total_;
@@ -183,4 +189,4 @@ int run_simulation(const SimulateOptions& options) {
     return Campaign(options).run();
 }
 
-}  // namespace gregor::sim
+}  // namespace gregor::cli
