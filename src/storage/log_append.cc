@@ -50,6 +50,7 @@ Result<std::vector<Slice>> split_set(const Slice& set) {
 
 Log::Appended Log::append(AppendRequest request) {
     if (failed_) return refuse(*failed_);
+    if (const auto& why = ports_.writer->offline()) return refuse(*why);  // we are about to hear of it
     ASSERT(!closed_);
     if (truncating_) return refuse({ErrorCode::kafka_storage_error, "the log is being truncated"});
     if (request.origin == AppendOrigin::client && !ports_.writer->has_room())
