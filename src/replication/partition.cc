@@ -80,13 +80,18 @@ Partition::Appended Partition::append(const PartitionAppend& append, const Appen
     result.outcome.log_start_offset = appended->log_start_offset;
     const auto needs_end = appended->last_offset + 1;
     if (options.acks == Acks::all && high_watermark_ < needs_end) {
-        waiting_for_commit_.push_back({needs_end, ticket});
+        put_in_order(waiting_for_commit_, {needs_end, ticket});
         result.must_wait = true;
     } else if (options.acks == Acks::leader && log_->written_end() < needs_end) {
-        waiting_for_written_.push_back({needs_end, ticket});
+        put_in_order(waiting_for_written_, {needs_end, ticket});
         result.must_wait = true;
     }
     return result;
+}
+
+// At the end, but for a duplicate, which waits for what was appended earlier.
+void Partition::put_in_order(std::deque<DelayedAppend>& room, const DelayedAppend& delayed) {
+    room.insert(std::ranges::upper_bound(room, delayed.needs_end, {}, &DelayedAppend::needs_end), delayed);
 }
 
 std::optional<FetchOutcome> Partition::refuse_fetch(const PartitionFetch& fetch, Isolation isolation) const {
@@ -96,20 +101,21 @@ std::optional<FetchOutcome> Partition::refuse_fetch(const PartitionFetch& fetch,
         outcome.leader = leader_hint();
         return outcome;
     }
-    if (fetch.fetch_offset < log_->log_start_offset() || fetch.fetch_offset > log_->log_end_offset()) {
-        outcome.error = ErrorCode::offset_out_of_range;
-        outcome.log_start_offset = log_->log_start_offset();
-        return outcome;
-    }
-    if (fetch.last_fetched_epoch == k_no_leader_epoch) return std::nullopt;
-    const auto end = log_->end_offset_for(fetch.last_fetched_epoch);
-    if (end.epoch == k_no_leader_epoch) {
+    const bool checks_divergence = fetch.last_fetched_epoch != k_no_leader_epoch;
+    const auto end = checks_divergence ? log_->end_offset_for(fetch.last_fetched_epoch) : storage::EpochEnd{};
+    const bool is_unknown_epoch = checks_divergence && end.epoch == k_no_leader_epoch;
+    if (is_unknown_epoch || fetch.fetch_offset < log_->log_start_offset()) {
         outcome.error = ErrorCode::offset_out_of_range;
         return outcome;
     }
-    if (end.epoch == fetch.last_fetched_epoch && end.end_offset >= fetch.fetch_offset) return std::nullopt;
-    outcome = describe_read(isolation);
-    outcome.diverging_epoch = end;
+    // Before the end of the log is looked at: whoever followed what was cut off since is beyond it, too.
+    if (checks_divergence && (end.epoch != fetch.last_fetched_epoch || end.end_offset < fetch.fetch_offset)) {
+        outcome = describe_read(isolation);
+        outcome.diverging_epoch = end;
+        return outcome;
+    }
+    if (fetch.fetch_offset <= log_->log_end_offset()) return std::nullopt;
+    outcome.error = ErrorCode::offset_out_of_range;
     return outcome;
 }
 
@@ -129,20 +135,17 @@ void Partition::watch(const FetchWatch& watch) {
         observer_.on_fetch_ready(watch);
         return;
     }
-    watches_.push_back(watch);
+    watches_.insert_or_assign({watch.home, watch.fetch}, watch);
 }
 
-void Partition::unwatch(ShardId home, std::uint64_t fetch) {
-    std::erase_if(watches_,
-                  [&](const FetchWatch& watch) { return watch.home == home && watch.fetch == fetch; });
-}
+void Partition::unwatch(ShardId home, std::uint64_t fetch) { watches_.erase({home, fetch}); }
 
 void Partition::close(ErrorCode error) {
     closed_ = error;
     for (auto* room : {&waiting_for_commit_, &waiting_for_written_}) {
         for (const auto& delayed : std::exchange(*room, {})) observer_.on_append_ready(delayed.ticket, error);
     }
-    for (const auto& watch : std::exchange(watches_, {})) observer_.on_fetch_ready(watch);
+    for (const auto& [key, watch] : std::exchange(watches_, {})) observer_.on_fetch_ready(watch);
 }
 
 void Partition::on_written(Offset written_end) {
@@ -180,9 +183,9 @@ void Partition::advance_high_watermark() {
 
 void Partition::wake_fetches() {
     std::vector<FetchWatch> ready;
-    std::erase_if(watches_, [&](const FetchWatch& watch) {
-        if (read_limit(watch.isolation) <= watch.seen_limit) return false;
-        ready.push_back(watch);
+    std::erase_if(watches_, [&](const auto& entry) {
+        if (read_limit(entry.second.isolation) <= entry.second.seen_limit) return false;
+        ready.push_back(entry.second);
         return true;
     });
     for (const auto& watch : ready) {

@@ -7,9 +7,11 @@
 
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "metadata/image.h"
@@ -106,6 +108,7 @@ private:
     };
 
     AppendOutcome refuse(ErrorCode error, std::string message = {}) const;
+    static void put_in_order(std::deque<DelayedAppend>& room, const DelayedAppend& delayed);
     void advance_high_watermark();
     void wake_fetches();
 
@@ -117,9 +120,9 @@ private:
     Leadership leadership_;
     ErrorCode closed_ = ErrorCode::none;
     Offset high_watermark_;
-    std::deque<DelayedAppend> waiting_for_commit_;   // acks=all, in order of offsets
-    std::deque<DelayedAppend> waiting_for_written_;  // acks=1
-    std::vector<FetchWatch> watches_;
+    std::deque<DelayedAppend> waiting_for_commit_;                     // acks=all, in order of offsets
+    std::deque<DelayedAppend> waiting_for_written_;                    // acks=1
+    std::map<std::pair<ShardId, std::uint64_t>, FetchWatch> watches_;  // by home and fetch
 };
 
 }  // namespace gregor::replication

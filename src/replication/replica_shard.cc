@@ -50,8 +50,9 @@ Partition* ReplicaShard::find(const TopicPartitionId& id) {
 
 ErrorCode ReplicaShard::error_of_missing(const TopicPartitionId& id) const {
     const auto slot = slots_.find(id);
-    if (slot != slots_.end() && slot->second.state == SlotState::failed)
+    if (slot != slots_.end() && slot->second.state == SlotState::failed && !closing_)
         return ErrorCode::kafka_storage_error;
+    if (slot != slots_.end() && closing_) return ErrorCode::not_leader_or_follower;
     return ErrorCode::unknown_topic_or_partition;
 }
 

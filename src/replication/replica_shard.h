@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <memory>
 #include <set>
@@ -94,7 +95,7 @@ public:
     // Loads what is left, a few at a time, so that a directory left uncleanly is recovered before the next
     // clean stop.
     void load_all(io::Task done);
-    // Closes every log.
+    // Closes every log; everybody is refused from now on.
     void close(io::Task done);
     // After close(): whether everything of this shard in that directory (an index in LogDirs) was closed
     // soundly.
@@ -127,7 +128,7 @@ private:
     };
     struct AppendWait {
         std::vector<AppendOutcome> outcomes;
-        std::vector<bool> pending;
+        std::vector<bool> pending;  // being loaded, written or committed
         std::size_t pending_count = 0;
         io::TimerId timer;
         Completion<std::vector<AppendOutcome>> done;
@@ -144,6 +145,9 @@ private:
     void apply_configs(const metadata::Changes& changes);
     void update_config(Partition& partition);
     void set_strays_aside();
+    void set_aside(const std::string& directory, const storage::PartitionName& name);
+    const std::string& path_of(const Slot& slot) const;
+    bool stop_waiting_for_folder(const storage::PartitionName& name, const TopicPartitionId& id);
     void free_folder(const storage::PartitionName& name);
     void change_folder_balance(const storage::PartitionName& name, int change);
     bool is_folder_busy(const storage::PartitionName& name) const;
@@ -152,12 +156,13 @@ private:
     // replica_shard_loading.cc: opening and closing logs
     void start_load(const TopicPartitionId& id, Slot& slot);
     void on_loaded(const TopicPartitionId& id, Result<storage::LoadedLog> loaded);
+    bool must_wait_for_load(const TopicPartitionId& id) const;
     void finish_load_waits(const TopicPartitionId& id);
     void load_next_of_all();
     void on_log_closed(const TopicPartitionId& id, const Status& status);
     // replica_shard_tasks.cc: what Replicas asks
-    void append_loaded(const std::vector<PartitionAppend>& appends, const AppendOptions& options,
-                       Completion<std::vector<AppendOutcome>> done);
+    void append_one(const PartitionAppend& append, const AppendOptions& options, const AppendTicket& ticket);
+    void end_append(std::map<std::uint64_t, AppendWait>::iterator wait, std::uint32_t index);
     void time_out_append(std::uint64_t wait);
     void read_loaded(const std::vector<PartitionFetch>& fetches, const FetchOptions& options,
                      Completion<std::vector<FetchOutcome>> done);
@@ -189,7 +194,7 @@ private:
     std::map<storage::PartitionName, std::set<TopicPartitionId>>
         waiting_for_folder_;                              // by folder, once it is free
     std::map<storage::PartitionName, int> busy_folders_;  // removals known of minus removals ended
-    std::map<TopicPartitionId, std::vector<std::uint64_t>> load_waiters_;
+    std::map<TopicPartitionId, std::deque<std::uint64_t>> load_waiters_;  // in order of arrival
     std::map<std::uint64_t, LoadWait> load_waits_;
     std::map<std::uint64_t, AppendWait> append_waits_;
     std::set<TopicPartitionId> not_checkpointed_;
@@ -201,6 +206,7 @@ private:
     std::set<TopicPartitionId> to_close_;
     io::Task closed_;
     std::set<std::size_t> clean_;
+    bool closing_ = false;  // nothing is served, loaded or changed any more
     bool stopped_ = false;
 };
 

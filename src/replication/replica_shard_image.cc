@@ -43,6 +43,7 @@ private:
 };
 
 void ReplicaShard::on_image(Ref<const metadata::Image> image, const metadata::Changes& changes) {
+    if (closing_) return;
     image_ = std::move(image);
     if (!std::exchange(has_image_, true)) set_strays_aside();
     // Every shard marks the folders of deleted partitions, because a new topic of the same name may belong to
@@ -79,12 +80,18 @@ void ReplicaShard::set_strays_aside() {
             change_folder_balance(folder.name.partition, 1);
             if (owner_of(id, ports_.shards.count()) != ports_.shard) continue;
             folders_at_start_.erase(id);
-            auto hex = fmt::format("{:016x}{:016x}", ports_.random.next(), ports_.random.next());
-            ports_.disk.submit(
-                io::DiskLane{},
-                std::make_unique<StrayJob>(*this, at_start.path, folder.name.partition, std::move(hex)));
+            set_aside(at_start.path, folder.name.partition);
         }
     }
+}
+
+void ReplicaShard::set_aside(const std::string& directory, const storage::PartitionName& name) {
+    auto hex = fmt::format("{:016x}{:016x}", ports_.random.next(), ports_.random.next());
+    ports_.disk.submit(io::DiskLane{}, std::make_unique<StrayJob>(*this, directory, name, std::move(hex)));
+}
+
+const std::string& ReplicaShard::path_of(const Slot& slot) const {
+    return directories_of_node_.directories()[directories_[slot.directory].index].path;
 }
 
 void ReplicaShard::apply_partition(const metadata::Topic& topic, PartitionIndex index) {
@@ -141,12 +148,27 @@ void ReplicaShard::drop_partition(const std::string& topic, const TopicPartition
         return remove_loaded(id, std::move(partition));
     }
     if (slot.state == SlotState::failed) {
+        set_aside(path_of(slot), {topic, id.partition});  // whatever made it fail
         slots_.erase(found);
-        return free_folder({topic, id.partition});
+        return;
+    }
+    if (stop_waiting_for_folder({topic, id.partition}, id)) {
+        slots_.erase(found);
+        free_folder({topic, id.partition});
+        return finish_load_waits(id);
     }
     // Its files are removed through the log, so that whatever a load has begun is over when they go.
     slot.deleted_topic = topic;
     if (slot.state == SlotState::unloaded) start_load(id, slot);
+}
+
+// True when the partition was still waiting, and so has no files of its own.
+bool ReplicaShard::stop_waiting_for_folder(const storage::PartitionName& name, const TopicPartitionId& id) {
+    const auto waiting = waiting_for_folder_.find(name);
+    if (waiting == waiting_for_folder_.end() || waiting->second.erase(id) == 0) return false;
+    if (waiting->second.empty()) waiting_for_folder_.erase(waiting);
+    REACHED("topic_deleted_while_it_waits_for_a_folder");
+    return true;
 }
 
 void ReplicaShard::remove_loaded(const TopicPartitionId& id, std::unique_ptr<Partition> partition) {

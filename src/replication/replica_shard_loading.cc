@@ -30,6 +30,7 @@ private:
 };
 
 void ReplicaShard::start_load(const TopicPartitionId& id, Slot& slot) {
+    if (closing_) return;
     ASSERT(slot.state == SlotState::unloaded || slot.state == SlotState::loading);
     slot.state = SlotState::loading;
     const bool is_new = slot.deleted_topic.empty() && !folders_at_start_.contains(id);
@@ -64,13 +65,17 @@ void ReplicaShard::on_loaded(const TopicPartitionId& id, Result<storage::LoadedL
     const auto found = slots_.find(id);
     ASSERT(found != slots_.end());
     auto& slot = found->second;
+    if (closing_) {
+        slot.state = SlotState::failed;
+        return finish_load_waits(id);
+    }
     const auto topic_name = slot.deleted_topic.empty() ? name_of(id).topic : slot.deleted_topic;
     if (!loaded) {
         LOG_ERROR("partition_load_failed", topic_name, id.partition, loaded.error().detail);
         slot.state = SlotState::failed;
         if (!slot.deleted_topic.empty()) {
+            set_aside(path_of(slot), {topic_name, id.partition});
             slots_.erase(found);
-            free_folder({topic_name, id.partition});
         }
         return finish_load_waits(id);
     }
@@ -101,7 +106,7 @@ void ReplicaShard::when_loaded(const std::vector<TopicPartitionId>& partitions, 
         const auto slot = slots_.find(id);
         if (slot == slots_.end()) continue;
         if (slot->second.state == SlotState::unloaded) start_load(id, slot->second);
-        if (slot->second.state != SlotState::loading) continue;
+        if (!must_wait_for_load(id)) continue;
         load_waiters_[id].push_back(number);
         ++wait.missing;
     }
@@ -109,16 +114,27 @@ void ReplicaShard::when_loaded(const std::vector<TopicPartitionId>& partitions, 
     load_waits_.emplace(number, std::move(wait));
 }
 
+// Also when it is loaded but others, who came earlier, have not had their turn yet.
+bool ReplicaShard::must_wait_for_load(const TopicPartitionId& id) const {
+    const auto slot = slots_.find(id);
+    if (slot == slots_.end()) return false;
+    return slot->second.state == SlotState::loading || load_waiters_.contains(id);
+}
+
 void ReplicaShard::finish_load_waits(const TopicPartitionId& id) {
-    const auto waiters = load_waiters_.extract(id);
-    if (!waiters.empty()) {
-        for (const auto number : waiters.mapped()) {
-            const auto wait = load_waits_.find(number);
-            if (--wait->second.missing > 0) continue;
-            auto task = std::move(wait->second.task);
-            load_waits_.erase(wait);
-            task();
+    for (;;) {
+        const auto waiters = load_waiters_.find(id);
+        if (waiters == load_waiters_.end()) return;
+        if (waiters->second.empty()) {
+            load_waiters_.erase(waiters);
+            return;
         }
+        const auto wait = load_waits_.find(waiters->second.front());
+        waiters->second.pop_front();
+        if (--wait->second.missing > 0) continue;
+        auto task = std::move(wait->second.task);
+        load_waits_.erase(wait);
+        task();
     }
 }
 
@@ -146,6 +162,7 @@ void ReplicaShard::load_next_of_all() {
 }
 
 void ReplicaShard::close(io::Task done) {
+    closing_ = true;
     closed_ = std::move(done);
     for (const auto& directory : directories_) {
         if (!directory.failed) clean_.insert(directory.index);
@@ -161,9 +178,10 @@ void ReplicaShard::close(io::Task done) {
     send_checkpoint();
     for (const auto& id : std::set(to_close_)) {
         auto& partition = *slots_.find(id)->second.partition;
+        partition.close(ErrorCode::not_leader_or_follower);
         partition.log().close([this, id](const Status& status) { on_log_closed(id, status); });
     }
-    if (to_close_.empty()) closed_();
+    if (to_close_.empty() && closed_ != nullptr) std::exchange(closed_, nullptr)();
 }
 
 void ReplicaShard::on_log_closed(const TopicPartitionId& id, const Status& status) {
@@ -177,7 +195,7 @@ void ReplicaShard::on_log_closed(const TopicPartitionId& id, const Status& statu
     to_close_.erase(id);
     if (!to_close_.empty()) return;
     send_checkpoint();
-    closed_();
+    std::exchange(closed_, nullptr)();
 }
 
 }  // namespace gregor::replication

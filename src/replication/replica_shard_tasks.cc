@@ -20,50 +20,57 @@ std::vector<TopicPartitionId> ids_of(const std::vector<Request>& requests) {
 
 // ---------------------------------------------------------------- append
 
+// Each partition takes its batch as soon as it is loaded, whatever the others of the request do: batches of
+// one partition keep the order in which they came.
 void ReplicaShard::append(std::vector<PartitionAppend> appends, AppendOptions options,
                           Completion<std::vector<AppendOutcome>> done) {
-    const auto ids = ids_of(appends);
-    when_loaded(ids, [this, appends = std::move(appends), options, done = std::move(done)]() mutable {
-        append_loaded(appends, options, std::move(done));
-    });
+    if (appends.empty()) return done({});
+    const auto number = next_wait_++;
+    auto& wait = append_waits_[number];
+    wait.outcomes.resize(appends.size());
+    wait.pending.assign(appends.size(), true);
+    wait.pending_count = appends.size();
+    wait.done = std::move(done);
+    for (std::uint32_t i = 0; i < appends.size(); ++i) {
+        const AppendTicket ticket{number, i};
+        when_loaded({appends[i].partition}, [this, append = std::move(appends[i]), options, ticket] {
+            append_one(append, options, ticket);
+        });
+    }
+    const auto found = append_waits_.find(number);
+    if (found == append_waits_.end() || options.deadline == Instant::never()) return;
+    found->second.timer =
+        ports_.executor.call_at(options.deadline, [this, number] { time_out_append(number); });
 }
 
-void ReplicaShard::append_loaded(const std::vector<PartitionAppend>& appends, const AppendOptions& options,
-                                 Completion<std::vector<AppendOutcome>> done) {
-    AppendWait wait;
-    const auto number = next_wait_++;
-    const auto now_ms = ports_.clock.wall_clock_ms();
-    for (std::uint32_t i = 0; i < appends.size(); ++i) {
-        auto* partition = find(appends[i].partition);
-        if (partition == nullptr) {
-            wait.outcomes.push_back({.error = error_of_missing(appends[i].partition)});
-            wait.pending.push_back(false);
-            continue;
-        }
-        auto appended = partition->append(appends[i], options, now_ms, {number, i});
-        wait.outcomes.push_back(std::move(appended.outcome));
-        wait.pending.push_back(appended.must_wait);
-        if (appended.must_wait) ++wait.pending_count;
+void ReplicaShard::append_one(const PartitionAppend& append, const AppendOptions& options,
+                              const AppendTicket& ticket) {
+    const auto wait = append_waits_.find(ticket.wait);
+    if (wait == append_waits_.end()) return;  // timed out before there was a log to append to
+    auto* partition = find(append.partition);
+    if (partition == nullptr) {
+        wait->second.outcomes[ticket.index] = {.error = error_of_missing(append.partition)};
+        return end_append(wait, ticket.index);
     }
-    if (wait.pending_count == 0) return done(std::move(wait.outcomes));
-    wait.done = std::move(done);
-    if (options.deadline != Instant::never()) {
-        wait.timer = ports_.executor.call_at(options.deadline, [this, number] { time_out_append(number); });
-    }
-    append_waits_.emplace(number, std::move(wait));
+    auto appended = partition->append(append, options, ports_.clock.wall_clock_ms(), ticket);
+    wait->second.outcomes[ticket.index] = std::move(appended.outcome);
+    if (!appended.must_wait) end_append(wait, ticket.index);
 }
 
 void ReplicaShard::on_append_ready(const AppendTicket& ticket, ErrorCode error) {
     const auto found = append_waits_.find(ticket.wait);
     if (found == append_waits_.end()) return;  // timed out meanwhile
-    auto& wait = found->second;
-    if (!wait.pending[ticket.index]) return;
-    wait.pending[ticket.index] = false;
-    wait.outcomes[ticket.index].error = error;
-    if (--wait.pending_count > 0) return;
-    ports_.executor.cancel(wait.timer);
-    auto finished = std::move(wait);
-    append_waits_.erase(found);
+    ASSERT(found->second.pending[ticket.index]);
+    found->second.outcomes[ticket.index].error = error;
+    end_append(found, ticket.index);
+}
+
+void ReplicaShard::end_append(std::map<std::uint64_t, AppendWait>::iterator wait, std::uint32_t index) {
+    wait->second.pending[index] = false;
+    if (--wait->second.pending_count > 0) return;
+    ports_.executor.cancel(wait->second.timer);
+    auto finished = std::move(wait->second);
+    append_waits_.erase(wait);
     finished.done(std::move(finished.outcomes));
 }
 
@@ -115,12 +122,11 @@ struct ReplicaShard::ReadGather final : RefCounted {
         }
         outcomes.push_back(partition->describe_read(options.isolation));
         const auto limit = std::min(left, static_cast<std::size_t>(std::max(fetch.max_bytes, 0)));
-        const bool must_give_one = is_empty_so_far && options.max_bytes > 0 && fetch.max_bytes > 0;
-        if (outcomes.back().read_limit <= fetch.fetch_offset || (limit == 0 && !must_give_one)) return true;
+        if (outcomes.back().read_limit <= fetch.fetch_offset || (limit == 0 && !is_empty_so_far)) return true;
         is_waiting = false;
         is_reading = true;
         partition->log().read(
-            {fetch.fetch_offset, outcomes.back().read_limit, limit, must_give_one},
+            {fetch.fetch_offset, outcomes.back().read_limit, limit, is_empty_so_far},
             [self = Ref(this)](Result<storage::LogRead> read) { self->on_read(std::move(read)); });
         is_waiting = is_reading;
         return !is_waiting;

@@ -81,6 +81,11 @@ void Replicas::gather(std::vector<Request> requests, Completion<std::vector<Outc
         auto picked = pick(requests, part.places);
         PartReturn<Outcome> back{&ports_.shards, ports_.shard, gather, std::move(part.places)};
         auto* shard = shards_[part.owner.value()];
+        if (part.owner == ports_.shard) {
+            // Not through the mailbox: a later request for this shard alone would overtake it there.
+            send(*shard, std::move(picked), Completion<std::vector<Outcome>>(std::move(back)));
+            continue;
+        }
         ports_.shards.submit(
             part.owner, [shard, send, picked = std::move(picked), back = std::move(back)]() mutable {
                 send(*shard, std::move(picked), Completion<std::vector<Outcome>>(std::move(back)));
