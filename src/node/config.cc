@@ -76,6 +76,35 @@ Result<std::vector<Listener>> read_advertised(const NodeConfig& config) {
     return advertised;
 }
 
+bool has_listener(const std::vector<Listener>& listeners, const std::string& name) {
+    return std::ranges::find(listeners, name, &Listener::name) != listeners.end();
+}
+
+// Names that one setting takes from another.
+Status check_listener_names(const NodeConfig& config) {
+    const auto& settings = config.settings;
+    for (const auto& name : config.controller_listener_names) {
+        if (has_listener(config.listeners, name)) continue;
+        return std::unexpected(settings.error_at(
+            "controller.listener.names",
+            fmt::format("names {0}, which is not in listeners: add {0}://localhost:9093 there", name)));
+    }
+    for (const auto& listener : config.advertised_listeners) {
+        if (has_listener(config.listeners, listener.name)) continue;
+        return std::unexpected(settings.error_at(
+            "advertised.listeners",
+            fmt::format("names {}, which is not in listeners: add it there or remove it here",
+                        listener.name)));
+    }
+    if (!config.inter_broker_listener.empty() &&
+        !has_listener(config.advertised_listeners, config.inter_broker_listener)) {
+        return std::unexpected(settings.error_at("inter.broker.listener.name",
+                                                 "is not a listener for clients: name one of "
+                                                 "advertised.listeners, or remove this line"));
+    }
+    return {};
+}
+
 Status read_all_listeners(NodeConfig& config) {
     const auto& settings = config.settings;
     config.controller_listener_names = to_strings(settings.list("controller.listener.names"));
@@ -96,7 +125,7 @@ Status read_all_listeners(NodeConfig& config) {
     TRY_STATUS(check_protocols(config));
     config.advertised_listeners = TRY(read_advertised(config));
     config.inter_broker_listener = to_upper(settings.text("inter.broker.listener.name"));
-    return {};
+    return check_listener_names(config);
 }
 
 storage::LogDirsConfig read_log_dirs(const Settings& settings, BrokerId node_id) {

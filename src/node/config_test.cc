@@ -1,0 +1,136 @@
+// Every refusal names file, line, key, value and what to do.
+#include "node/config.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+namespace gregor::node {
+namespace {
+
+using Lines = std::vector<std::pair<std::string, std::string>>;
+
+// A node of one, each key on a line of its own from 1 on; `changes` replace or, with "", remove lines.
+std::vector<Property> file(const Lines& changes = {}) {
+    std::vector<Property> properties;
+    for (auto& property : embedded_defaults()) {
+        const auto change = std::ranges::find(changes, property.key, &Lines::value_type::first);
+        if (change != changes.end()) property.value = change->second;
+        if (!property.value.empty()) properties.push_back(std::move(property));
+    }
+    for (const auto& [key, value] : changes) {
+        if (!value.empty() && std::ranges::find(properties, key, &Property::key) == properties.end())
+            properties.push_back({key, value});
+    }
+    for (std::size_t i = 0; i < properties.size(); ++i) properties[i].line = i + 1;
+    return properties;
+}
+
+std::string refusal_of_file(const std::vector<Property>& properties) {
+    auto settings = Settings::make("my.properties", properties);
+    if (!settings) return settings.error().detail;
+    const auto config = make_config(std::move(*settings));
+    return config ? "accepted" : config.error().detail;
+}
+std::string refusal(const Lines& changes) { return refusal_of_file(file(changes)); }
+
+TEST(NodeConfig, ANodeWithoutAFileRuns) {
+    auto settings = Settings::make("defaults", embedded_defaults());
+    ASSERT_TRUE(settings);
+    EXPECT_TRUE(settings->warnings().empty());
+    const auto config = make_config(std::move(*settings));
+    ASSERT_TRUE(config) << config.error().detail;
+    EXPECT_EQ(config->node_id, BrokerId{1});
+    EXPECT_EQ(config->log_dirs.directories, std::vector<std::string>{"data"});
+    EXPECT_EQ(config->durability, storage::Durability::disk);
+    ASSERT_EQ(config->advertised_listeners.size(), 1U);
+    EXPECT_TRUE(config->is_controller_listener("CONTROLLER"));
+    const auto server = server_config(*config, "cluster");
+    ASSERT_EQ(server.listeners.size(), 1U);
+    EXPECT_EQ(server.listeners[0].port, 9092);
+    EXPECT_EQ(server.limits.request_bytes_max, 104857600U);  // socket.request.max.bytes
+    EXPECT_EQ(server.fetch_bytes_max, 57671680);             // fetch.max.bytes
+    EXPECT_EQ(server.fetch_session_slots_max, 1000);
+    EXPECT_EQ(server.limits.idle_max, Duration::millis(600'000));
+}
+
+TEST(NodeConfig, ValuesOutOfRangeAreRefused) {
+    EXPECT_EQ(refusal({{"gregor.shards", "257"}}),
+              "my.properties:15: gregor.shards=257 must be a number from 0 (one a CPU) to 256");
+    EXPECT_EQ(refusal({{"gregor.ack.durability", "maybe"}}),
+              "my.properties:15: gregor.ack.durability=maybe must be disk or page_cache");
+    for (const auto& [key, value] : Lines{{"node.id", "9999999999"},
+                                          {"node.id", "one"},
+                                          {"num.partitions", "0"},
+                                          {"num.partitions", "x"},
+                                          {"socket.request.max.bytes", "-1"},
+                                          {"auto.create.topics.enable", "maybe"},
+                                          {"log.cleanup.policy", "burn"},
+                                          {"log.message.timestamp.type", "Never"}}) {
+        const auto text = refusal({{key, value}});
+        EXPECT_TRUE(text.starts_with("my.properties:")) << text;
+        EXPECT_NE(text.find(": " + key + "=" + value + " "), std::string::npos) << text;
+    }
+    EXPECT_EQ(refusal({{"num.partitions", "3"}}), "accepted");
+}
+
+TEST(NodeConfig, AnOverrideIsNamedAsOne) {
+    auto properties = file();
+    properties.push_back({"gregor.shards", "-1"});
+    EXPECT_EQ(refusal_of_file(properties),
+              "--override: gregor.shards=-1 must be a number from 0 (one a CPU) to 256");
+}
+
+TEST(NodeConfig, UnknownKeysAreKeptAndWarnedAbout) {
+    const auto settings = Settings::make(
+        "f",
+        {{"nodeid", "1", 1}, {"listener.name.internal.ssl.keystore.type", "PEM", 2}, {"node.id", " 7 ", 3}});
+    ASSERT_TRUE(settings);
+    ASSERT_EQ(settings->warnings().size(), 1U);
+    EXPECT_EQ(settings->warnings()[0],
+              "f:1: nodeid=1 is not a key that this broker knows; it has no effect; did you mean node.id?");
+    EXPECT_EQ(settings->number("node.id"), 7);
+    EXPECT_EQ(settings->text("log.dir"), "/tmp/kafka-logs");
+    EXPECT_FALSE(settings->is_given("log.dir"));
+    EXPECT_EQ(*settings->static_value("nodeid"), "1");
+}
+
+TEST(NodeConfig, ANodeNeedsANumberAndItsRoles) {
+    EXPECT_EQ(refusal({{"node.id", ""}}),
+              "my.properties: node.id is missing: give this node a number of its own, such as node.id=1");
+    EXPECT_EQ(refusal({{"node.id", ""}, {"broker.id", "4"}}), "accepted");
+    EXPECT_EQ(
+        refusal({{"process.roles", "broker"}}),
+        "my.properties:1: process.roles=broker is not supported yet: this version runs a single node with "
+        "process.roles=broker,controller");
+}
+
+TEST(NodeConfig, ListenersFitTogether) {
+    EXPECT_EQ(refusal({{"controller.listener.names", ""}}),
+              "my.properties: controller.listener.names is missing: name the controller's listener, such as "
+              "controller.listener.names=CONTROLLER");
+    EXPECT_EQ(refusal({{"listeners", "CONTROLLER://localhost:9093"}}),
+              "my.properties:3: listeners=CONTROLLER://localhost:9093 has no listener for clients: add "
+              "PLAINTEXT://localhost:9092");
+    EXPECT_EQ(refusal({{"controller.listener.names", "CTRL"}}),
+              "my.properties:5: controller.listener.names=CTRL names CTRL, which is not in listeners: add "
+              "CTRL://localhost:9093 there");
+    EXPECT_EQ(
+        refusal(
+            {{"advertised.listeners", "OTHER://localhost:1"},
+             {"listener.security.protocol.map", "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,OTHER:PLAINTEXT"}}),
+        "my.properties:4: advertised.listeners=OTHER://localhost:1 names OTHER, which is not in listeners: "
+        "add it there or remove it here");
+    EXPECT_EQ(
+        refusal({{"inter.broker.listener.name", "CONTROLLER"}}),
+        "my.properties:7: inter.broker.listener.name=CONTROLLER is not a listener for clients: name one of "
+        "advertised.listeners, or remove this line");
+    EXPECT_EQ(refusal({{"inter.broker.listener.name", ""}}), "accepted");
+    EXPECT_EQ(
+        refusal({{"advertised.listeners", "PLAINTEXT://0.0.0.0:9092"}}),
+        "my.properties:4: advertised.listeners=PLAINTEXT://0.0.0.0:9092 is an address clients cannot connect "
+        "to: name the host they can reach in advertised.listeners");
+}
+
+}  // namespace
+}  // namespace gregor::node
