@@ -46,6 +46,7 @@ std::size_t FetchSessions::partition_count() const {
 
 // The least recently used sessions go first, and only when nobody has used them for a while.
 bool FetchSessions::make_room(std::size_t added, Instant now) {
+    if (added > config_.partitions_max) return false;
     while (sessions_.size() >= config_.slots_max || partition_count() + added > config_.partitions_max) {
         auto oldest = sessions_.begin();
         for (auto session = sessions_.begin(); session != sessions_.end(); ++session) {

@@ -81,6 +81,8 @@ public:
     void close(std::int32_t id);
     std::size_t size() const { return sessions_.size(); }
     std::size_t partition_count() const;
+    // Sessions grow after they were made, too.
+    bool is_over_limit() const { return partition_count() > config_.partitions_max; }
 
 private:
     bool make_room(std::size_t partition_count, Instant now);

@@ -48,8 +48,9 @@ public:
         options.isolation = self.isolation();
         options.max_bytes = std::min(self.request_.max_bytes, self.context_.config().fetch_bytes_max);
         options.min_bytes = std::min(self.request_.min_bytes, options.max_bytes);
-        const bool answer_now = self.has_error_ || self.fetches_.empty();
-        options.deadline = answer_now ? Instant{} : self.context_.deadline(self.request_.max_wait_ms);
+        // A partition that is refused here does not end the wait for the others: Kafka's way, which keeps a
+        // client with one deleted topic from asking in a tight loop.
+        options.deadline = self.context_.deadline(self.request_.max_wait_ms);
         auto fetches = std::exchange(self.fetches_, {});
         self.context_.services().replicas.fetch(
             std::move(fetches), options,
@@ -89,6 +90,10 @@ private:
         session.last_used = context_.now();
         for_each_partition([&session](SessionPartition partition) { session.put(std::move(partition)); });
         forget(session);
+        if (!request_.topics.empty() && sessions_.is_over_limit()) {
+            sessions_.close(id);  // the client starts anew, and is served without one
+            return ErrorCode::fetch_session_id_not_found;
+        }
         if (session.partitions().empty()) {
             sessions_.close(id);
             use_ = SessionUse::none;
@@ -140,7 +145,6 @@ private:
                                 .current_leader_epoch = LeaderEpoch{asked.current_leader_epoch},
                                 .last_fetched_epoch = LeaderEpoch{asked.last_fetched_epoch}});
         }
-        has_error_ = has_error_ || outcome.error != ErrorCode::none;
     }
 
     void refuse(ErrorCode error) {
@@ -262,7 +266,6 @@ private:
     std::vector<FetchOutcome> outcomes_;
     std::vector<replication::PartitionFetch> fetches_;
     std::vector<std::size_t> places_;  // of the fetches among the outcomes
-    bool has_error_ = false;
 };
 
 }  // namespace

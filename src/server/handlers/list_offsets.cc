@@ -2,8 +2,8 @@
 // (KIP-734) ·
 //                        v8 earliest local · v9 latest tiered (KIP-1005) · v10 timeout · v11 earliest pending
 //                        upload
+#include <map>
 #include <memory>
-#include <set>
 #include <utility>
 
 #include "gen/api/list_offsets.h"
@@ -49,7 +49,7 @@ public:
         auto& self = *call;
         for (const auto& topic : self.request_.topics) {
             for (const auto& partition : topic.partitions)
-                self.named_.emplace(topic.name, partition.partition_index);
+                ++self.named_[{topic.name, partition.partition_index}];
         }
         for (const auto& topic : self.request_.topics) {
             for (const auto& partition : topic.partitions) self.resolve(topic, partition);
@@ -92,9 +92,7 @@ private:
     }
 
     // Every occurrence of a partition that a request names twice is refused.
-    bool is_repeated(std::string_view name, std::int32_t index) const {
-        return named_.count({name, index}) > 1;
-    }
+    bool is_repeated(std::string_view name, std::int32_t index) const { return named_.at({name, index}) > 1; }
 
     void finish(const std::vector<OffsetLookupOutcome>& found) {
         for (std::size_t i = 0; i < places_.size(); ++i) outcomes_[places_[i]] = found[i];
@@ -121,7 +119,7 @@ private:
     RequestContext& context_;
     Completion<ListOffsetsResponse> done_;
     Ref<const metadata::Image> image_;
-    std::multiset<std::pair<std::string_view, std::int32_t>> named_;
+    std::map<std::pair<std::string_view, std::int32_t>, std::size_t> named_;  // how often
     std::vector<OffsetLookupOutcome> outcomes_;
     std::vector<replication::OffsetLookup> lookups_;
     std::vector<std::size_t> places_;

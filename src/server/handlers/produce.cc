@@ -86,10 +86,9 @@ public:
 
 private:
     void resolve() {
-        const bool acks_ok = request_.acks >= -1 && request_.acks <= 1;
         for (const auto& topic_data : request_.topic_data) {
             const auto* topic = find_topic(topic_data);
-            const auto error = acks_ok ? check_topic(topic_data, topic) : ErrorCode::invalid_required_acks;
+            const auto error = check_topic(topic_data, topic);
             for (const auto& partition : topic_data.partition_data)
                 resolve_partition(topic, error, partition);
         }
@@ -108,9 +107,14 @@ private:
             return ErrorCode::topic_authorization_failed;
         }
         if (topic == nullptr) return ErrorCode::unknown_topic_or_partition;
-        if (metadata::is_internal_topic(name) && context_.client_id() != k_admin_client) {
+        return ErrorCode::none;
+    }
+
+    // What is wrong with the request whatever its records are; Kafka looks at it after them.
+    ErrorCode check_append(const metadata::Topic& topic) const {
+        if (request_.acks < -1 || request_.acks > 1) return ErrorCode::invalid_required_acks;
+        if (metadata::is_internal_topic(topic.name) && context_.client_id() != k_admin_client)
             return ErrorCode::invalid_topic_exception;
-        }
         return ErrorCode::none;
     }
 
@@ -123,6 +127,8 @@ private:
             outcomes_.push_back(refused(ErrorCode::unknown_topic_or_partition));
         } else if (auto refusal = refuse_records(data, context_.api_version())) {
             outcomes_.push_back(std::move(*refusal));
+        } else if (const auto error = check_append(*topic); error != ErrorCode::none) {
+            outcomes_.push_back(refused(error));
         } else {
             places_.push_back(outcomes_.size());
             outcomes_.emplace_back();

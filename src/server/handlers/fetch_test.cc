@@ -1,0 +1,338 @@
+// Answers and sessions of Fetch as Kafka's broker gives them (protocol guide, KIP-227, 516, 951).
+#include "gen/api/fetch.h"
+
+#include "server/handlers/test_replicas.h"
+
+namespace gregor::server {
+namespace {
+
+using msg::FetchRequest;
+using msg::FetchResponse;
+using Fetch = test::Question<FetchRequest, FetchResponse>;
+using ReplicaWorld = replication::testing::World;
+
+class FetchTest : public testing::Test {
+protected:
+    struct From {
+        std::int32_t partition = 0;
+        std::int64_t offset = 0;
+    };
+    static FetchRequest request(std::initializer_list<From> places, std::string_view topic = "t") {
+        FetchRequest request;
+        request.min_bytes = 1;
+        if (places.size() == 0) return request;
+        auto& row = request.topics.emplace_back();
+        row.topic = topic;
+        for (const auto& [partition, offset] : places) {
+            auto& entry = row.partitions.emplace_back();
+            entry.partition = partition;
+            entry.fetch_offset = offset;
+            entry.partition_max_bytes = 1 << 20;
+        }
+        return request;
+    }
+    static FetchRequest in_session(FetchRequest request, std::int32_t id, std::int32_t epoch) {
+        request.session_id = id;
+        request.session_epoch = epoch;
+        return request;
+    }
+    void append(std::int32_t partition = 0) {
+        broker.world.append(topic_, partition);
+        broker.world.settle();
+    }
+    // "partition:error:records" of each row, in order.
+    static std::string rows(const FetchResponse& response) {
+        std::string text;
+        for (const auto& topic : response.responses) {
+            for (const auto& row : topic.partitions) {
+                text += (text.empty() ? "" : " ") + std::to_string(row.partition_index) + ":" +
+                        std::to_string(static_cast<int>(row.error_code)) + ":" +
+                        (row.records && !row.records->empty() ? "x" : "-");
+            }
+        }
+        return text;
+    }
+    void make_topic(std::int32_t partitions) { topic_ = broker.add_topic("t", partitions); }
+
+    test::ReplicaBroker broker;
+    Uuid topic_;
+};
+
+TEST_F(FetchTest, EveryVersionIsAnswered) {
+    make_topic(1);
+    append();
+    for (std::int16_t version = FetchRequest::k_min_version; version <= FetchRequest::k_max_version;
+         ++version) {
+        auto asked = request({{0, 0}});
+        if (version >= 13) {
+            asked.topics[0].topic = {};
+            asked.topics[0].topic_id = topic_;
+        }
+        Fetch fetch(broker, &handle_fetch, version, asked);
+        broker.world.settle();
+        ASSERT_EQ(fetch.calls(), 1) << version;
+        ASSERT_EQ(rows(*fetch), "0:0:x") << version;
+        const auto& row = fetch->responses[0].partitions[0];
+        EXPECT_EQ(row.high_watermark, 1);
+        EXPECT_EQ(row.last_stable_offset, 1);
+        EXPECT_EQ(row.log_start_offset, version >= 5 ? 0 : -1);
+        EXPECT_FALSE(row.aborted_transactions.has_value());
+        EXPECT_EQ(row.preferred_read_replica, -1);
+        EXPECT_EQ(fetch->session_id, 0);
+    }
+}
+
+TEST_F(FetchTest, AReadCommittedAnswerListsAbortedTransactions) {
+    make_topic(1);
+    auto asked = request({{0, 0}});
+    asked.isolation_level = 1;
+    Fetch fetch(broker, &handle_fetch, 12, asked);
+    broker.world.settle();
+    ASSERT_TRUE(fetch->responses[0].partitions[0].aborted_transactions.has_value());
+    EXPECT_TRUE(fetch->responses[0].partitions[0].aborted_transactions->empty());
+}
+
+TEST_F(FetchTest, WaitsForRecordsAndThenForItsDeadline) {
+    make_topic(1);
+    auto asked = request({{0, 0}});
+    asked.max_wait_ms = 500;
+    Fetch fetch(broker, &handle_fetch, 12, asked);
+    Fetch late(broker, &handle_fetch, 12, request({{0, 0}}));  // does not wait at all
+    broker.world.settle();
+    EXPECT_EQ(fetch.calls(), 0);
+    EXPECT_EQ(rows(*late), "0:0:-");
+    broker.world.advance(Duration::millis(500));
+    EXPECT_EQ(rows(*fetch), "0:0:-");
+    asked.max_wait_ms = INT32_MAX;
+    Fetch patient(broker, &handle_fetch, 12, asked);
+    broker.world.settle();
+    EXPECT_EQ(patient.calls(), 0);
+    append();
+    EXPECT_EQ(rows(*patient), "0:0:x");
+}
+
+// Kafka's broker: what it refuses itself does not end the wait for what it reads.
+TEST_F(FetchTest, ARefusedPartitionDoesNotEndTheWaitOfTheOthers) {
+    make_topic(1);
+    auto asked = request({{0, 0}, {5, 0}});
+    asked.max_wait_ms = 500;
+    Fetch fetch(broker, &handle_fetch, 12, asked);
+    auto hopeless = request({{5, 0}, {-1, 0}});
+    hopeless.max_wait_ms = 500;
+    Fetch alone(broker, &handle_fetch, 12, hopeless);
+    broker.world.settle();
+    EXPECT_EQ(fetch.calls(), 0);
+    EXPECT_EQ(rows(*alone), "5:3:- -1:3:-");
+    broker.world.advance(Duration::millis(500));
+    EXPECT_EQ(rows(*fetch), "0:0:- 5:3:-");
+}
+
+TEST_F(FetchTest, OddNumbersAreNoHarm) {
+    make_topic(1);
+    append();
+    for (const std::int32_t number : {0, -1, INT32_MIN, INT32_MAX}) {
+        auto asked = request({{0, 0}});
+        asked.max_bytes = number;
+        asked.min_bytes = number;
+        asked.max_wait_ms = number == INT32_MAX ? 0 : number;
+        asked.topics[0].partitions[0].partition_max_bytes = number;
+        Fetch fetch(broker, &handle_fetch, 12, asked);
+        broker.world.settle();
+        EXPECT_EQ(rows(*fetch), "0:0:x") << number;  // the first batch always comes
+    }
+    for (const std::int64_t offset : {std::int64_t{-1}, INT64_MIN, INT64_MAX, std::int64_t{2}}) {
+        Fetch fetch(broker, &handle_fetch, 12, request({{0, offset}}));
+        broker.world.settle();
+        EXPECT_EQ(rows(*fetch), "0:1:-") << offset;
+        EXPECT_EQ(fetch->responses[0].partitions[0].high_watermark, -1);
+    }
+}
+
+TEST_F(FetchTest, NamesIdsAndPermissions) {
+    make_topic(1);
+    auto by_id = request({{0, 0}}, "");
+    by_id.topics[0].topic_id = Uuid{5, 5};
+    Fetch unknown_id(broker, &handle_fetch, 13, by_id);
+    Fetch unknown_name(broker, &handle_fetch, 12, request({{0, 0}}, "u"));
+    broker.authorizer.denied = {{security::Operation::read, "t"}, {security::Operation::read, "u"}};
+    Fetch denied(broker, &handle_fetch, 12, request({{0, 0}}));
+    Fetch denied_unknown(broker, &handle_fetch, 12, request({{0, 0}}, "u"));
+    broker.world.settle();
+    EXPECT_EQ(rows(*unknown_id), "0:100:-");
+    EXPECT_EQ(rows(*unknown_name), "0:3:-");
+    EXPECT_EQ(rows(*denied), "0:29:-");
+    EXPECT_EQ(rows(*denied_unknown), "0:29:-");
+}
+
+TEST_F(FetchTest, ASessionTellsOnlyWhatChanged) {
+    make_topic(3);
+    append(1);
+    Fetch full(broker, &handle_fetch, 12, in_session(request({{0, 0}, {1, 0}, {2, 0}}), 0, 0));
+    broker.world.settle();
+    const auto id = full->session_id;
+    EXPECT_GT(id, 0);
+    EXPECT_EQ(rows(*full), "0:0:- 1:0:x 2:0:-");
+
+    Fetch nothing(broker, &handle_fetch, 12, in_session(request({{1, 1}}), id, 1));
+    broker.world.settle();
+    EXPECT_EQ(nothing->session_id, id);
+    EXPECT_EQ(rows(*nothing), "");
+
+    append(2);
+    append(0);
+    Fetch news(broker, &handle_fetch, 12, in_session(request({}), id, 2));
+    broker.world.settle();
+    EXPECT_EQ(rows(*news), "0:0:x 2:0:x");
+
+    // Not fetched on: the same records again, and behind the others.
+    append(1);
+    Fetch again(broker, &handle_fetch, 12, in_session(request({}), id, 3));
+    broker.world.settle();
+    EXPECT_EQ(rows(*again), "1:0:x 0:0:x 2:0:x");
+
+    auto leave = in_session(request({{0, 1}, {2, 1}}), id, 4);
+    leave.forgotten_topics_data.push_back(
+        {.topic = "t", .topic_id = {}, .partitions = {1, 77}, .unknown_tags = {}});
+    Fetch fewer(broker, &handle_fetch, 12, leave);
+    broker.world.settle();
+    EXPECT_EQ(rows(*fewer), "");
+    EXPECT_EQ(broker.sessions.partition_count(), 2U);
+
+    auto leave_all = in_session(request({}), id, 5);
+    leave_all.forgotten_topics_data.push_back(
+        {.topic = "t", .topic_id = {}, .partitions = {0, 2}, .unknown_tags = {}});
+    Fetch last(broker, &handle_fetch, 12, leave_all);
+    broker.world.settle();
+    EXPECT_EQ(last->session_id, 0);
+    EXPECT_EQ(broker.sessions.size(), 0U);
+}
+
+// Each partition gets its turn at a budget that holds one batch.
+TEST_F(FetchTest, ASessionServesInTurn) {
+    make_topic(3);
+    for (std::int32_t i = 0; i < 3; ++i) append(i);
+    auto asked = in_session(request({{0, 0}, {1, 0}, {2, 0}}), 0, 0);
+    asked.max_bytes = 1;
+    Fetch full(broker, &handle_fetch, 12, asked);
+    broker.world.settle();
+    EXPECT_EQ(rows(*full), "0:0:x 1:0:- 2:0:-");
+    std::string turns;
+    for (std::int32_t epoch = 1; epoch <= 4; ++epoch) {
+        auto next = in_session(request({}), full->session_id, epoch);
+        next.max_bytes = 1;
+        Fetch fetch(broker, &handle_fetch, 12, next);
+        broker.world.settle();
+        turns += rows(*fetch) + "|";
+    }
+    EXPECT_EQ(turns, "1:0:x|2:0:x|0:0:x|1:0:x|");
+}
+
+TEST_F(FetchTest, AnErrorInASessionIsToldEachTimeAndItsEndToo) {
+    make_topic(2);
+    Fetch full(broker, &handle_fetch, 12, in_session(request({{0, 5}, {1, 0}}), 0, 0));
+    broker.world.settle();
+    EXPECT_EQ(rows(*full), "0:1:- 1:0:-");
+    const auto id = full->session_id;
+    Fetch still(broker, &handle_fetch, 12, in_session(request({}), id, 1));
+    broker.world.settle();
+    EXPECT_EQ(rows(*still), "0:1:-");
+    Fetch mended(broker, &handle_fetch, 12, in_session(request({{0, 0}}), id, 2));
+    broker.world.settle();
+    EXPECT_EQ(rows(*mended), "0:0:-");
+    Fetch quiet(broker, &handle_fetch, 12, in_session(request({}), id, 3));
+    broker.world.settle();
+    EXPECT_EQ(rows(*quiet), "");
+}
+
+TEST_F(FetchTest, SessionErrors) {
+    make_topic(1);
+    const auto error_of = [&](std::int16_t version, FetchRequest asked) {
+        Fetch fetch(broker, &handle_fetch, version, std::move(asked));
+        broker.world.settle();
+        EXPECT_EQ(fetch.calls(), 1);
+        EXPECT_EQ(rows(*fetch), "");
+        return fetch->error_code;
+    };
+    Fetch full(broker, &handle_fetch, 12, in_session(request({{0, 0}}), 0, 0));
+    broker.world.settle();
+    const auto id = full->session_id;
+    EXPECT_EQ(error_of(12, in_session(request({}), id + 1, 1)), ErrorCode::fetch_session_id_not_found);
+    EXPECT_EQ(error_of(12, in_session(request({}), 0, 1)), ErrorCode::fetch_session_id_not_found);
+    EXPECT_EQ(error_of(12, in_session(request({}), id, 2)), ErrorCode::invalid_fetch_session_epoch);
+    EXPECT_EQ(error_of(12, in_session(request({}), id, -7)), ErrorCode::invalid_fetch_session_epoch);
+    EXPECT_EQ(error_of(13, in_session(request({}), id, 1)), ErrorCode::fetch_session_topic_id_error);
+    EXPECT_EQ(error_of(12, in_session(request({}), id, 1)), ErrorCode::none);
+    EXPECT_EQ(error_of(12, in_session(request({}), id, -1)), ErrorCode::none);  // closes it
+    EXPECT_EQ(error_of(12, in_session(request({}), id, 2)), ErrorCode::fetch_session_id_not_found);
+}
+
+TEST_F(FetchTest, ASessionThatMovedOnWhileARequestWaited) {
+    make_topic(1);
+    Fetch full(broker, &handle_fetch, 12, in_session(request({{0, 0}}), 0, 0));
+    broker.world.settle();
+    const auto id = full->session_id;
+    auto wait = in_session(request({}), id, 1);
+    wait.max_wait_ms = 1000;
+    Fetch slow(broker, &handle_fetch, 12, wait);
+    Fetch quick(broker, &handle_fetch, 12, in_session(request({}), id, 2));
+    wait.session_epoch = 3;
+    Fetch closed(broker, &handle_fetch, 12, wait);
+    broker.world.settle();
+    EXPECT_EQ(quick->error_code, ErrorCode::invalid_fetch_session_epoch);  // the third came before its answer
+    broker.sessions.close(id);
+    broker.world.advance(Duration::seconds(1));
+    EXPECT_EQ(slow->error_code, ErrorCode::fetch_session_id_not_found);
+    EXPECT_EQ(closed->error_code, ErrorCode::fetch_session_id_not_found);
+}
+
+TEST_F(FetchTest, WithoutRoomThereIsAnAnswerButNoSession) {
+    make_topic(60);
+    FetchRequest big;
+    auto& topic = big.topics.emplace_back();
+    topic.topic = "t";
+    for (std::int32_t i = 0; i < 51; ++i)
+        topic.partitions.push_back({.partition = i, .replica_directory_id = {}, .unknown_tags = {}});
+    Fetch sessionless(broker, &handle_fetch, 12, in_session(big, 0, 0));
+    broker.world.settle();
+    EXPECT_EQ(sessionless->session_id, 0);
+    EXPECT_EQ(sessionless->responses.at(0).partitions.size(), 51U);
+
+    Fetch small(broker, &handle_fetch, 12, in_session(request({{0, 0}}), 0, 0));
+    broker.world.settle();
+    Fetch grown(broker, &handle_fetch, 12, in_session(big, small->session_id, 1));
+    broker.world.settle();
+    EXPECT_EQ(grown->error_code, ErrorCode::fetch_session_id_not_found);
+    EXPECT_EQ(broker.sessions.size(), 0U);
+}
+
+TEST_F(FetchTest, ADeletedTopicStaysInTheSessionAsAnError) {
+    make_topic(1);
+    auto asked = in_session(request({{0, 0}}, ""), 0, 0);
+    asked.topics[0].topic_id = topic_;
+    Fetch full(broker, &handle_fetch, 13, asked);
+    broker.world.settle();
+    auto wait = in_session(request({}), full->session_id, 1);
+    wait.max_wait_ms = 10'000;
+    Fetch waiting(broker, &handle_fetch, 13, wait);
+    broker.world.settle();
+    EXPECT_EQ(waiting.calls(), 0);
+    broker.world.delete_topic("t");
+    broker.publish();
+    EXPECT_EQ(waiting.calls(), 1);
+    EXPECT_EQ(rows(*waiting), "0:3:-");
+    Fetch next(broker, &handle_fetch, 13, in_session(request({}), full->session_id, 2));
+    broker.world.settle();
+    EXPECT_EQ(rows(*next), "0:100:-");
+}
+
+TEST_F(FetchTest, FollowersAreNotServedYet) {
+    make_topic(1);
+    auto asked = request({{0, 0}});
+    asked.replica_id = 2;
+    Fetch fetch(broker, &handle_fetch, 12, asked);
+    broker.world.settle();
+    EXPECT_EQ(fetch->error_code, ErrorCode::not_leader_or_follower);
+}
+
+}  // namespace
+}  // namespace gregor::server
