@@ -46,5 +46,14 @@ TEST(Log, NamesFieldsAsWritten) {
     EXPECT_EQ(next_field_name(names), "d");
 }
 
+TEST(Log, LabelsFieldsByTheirLastWord) {
+    EXPECT_EQ(field_label("partition"), "partition");
+    EXPECT_EQ(field_label("epoch_"), "epoch");
+    EXPECT_EQ(field_label("*bound"), "bound");
+    EXPECT_EQ(field_label("out.api->name"), "name");
+    EXPECT_EQ(field_label("request_.recovery_point.value()"), "recovery_point");
+    EXPECT_EQ(field_label("topic.error_message.value_or(\"\")"), "error_message");
+}
+
 }  // namespace
 }  // namespace gregor

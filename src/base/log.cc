@@ -34,6 +34,17 @@ bool log_enabled(LogLevel level) { return logger().should_log(to_spdlog(level));
 void set_log_level(LogLevel level) { logger().set_level(to_spdlog(level)); }
 void write_log_line(LogLevel level, std::string_view line) { logger().log(to_spdlog(level), line); }
 
+std::string_view field_label(std::string_view expression) {
+    for (const std::string_view call : {".value()", ".value_or(", "()"}) {
+        if (const auto at = expression.rfind(call); at != std::string_view::npos)
+            expression = expression.substr(0, at);
+    }
+    const auto last = expression.find_last_of(".>:*&");
+    if (last != std::string_view::npos) expression.remove_prefix(last + 1);
+    while (expression.ends_with('_')) expression.remove_suffix(1);
+    return expression;
+}
+
 std::string_view next_field_name(std::string_view& names) {
     int depth = 0;
     std::size_t end = 0;

@@ -16,6 +16,10 @@ bool log_enabled(LogLevel level);
 void set_log_level(LogLevel level);
 void write_log_line(LogLevel level, std::string_view line);
 
+// What a field is called in the line: the last part of its expression, without calls and underscores at the
+// end. "request_.recovery_point.value()" is recovery_point.
+std::string_view field_label(std::string_view expression);
+
 // Takes the next name off a list like "a, b.value(), c" (top-level commas only).
 std::string_view next_field_name(std::string_view& names);
 
@@ -23,7 +27,7 @@ template <class... Values>
 void log_event(LogLevel level, std::string_view event, [[maybe_unused]] std::string_view names,
                const Values&... values) {
     std::string line(event);
-    (fmt::format_to(std::back_inserter(line), " {}={}", next_field_name(names), values), ...);
+    (fmt::format_to(std::back_inserter(line), " {}={}", field_label(next_field_name(names)), values), ...);
     write_log_line(level, line);
 }
 
