@@ -52,17 +52,22 @@ class Ballast:
     at their next touch. Reads the holes of a sparse file, which fill pages without using the disk."""
 
     CHUNK = bytearray(4 << 20)
+    STRIDE = 64  # chunks between two looks at the free memory
 
     def __init__(self, path: Path):
         self.file = open(path, "wb+", buffering=0)
         self.file.truncate(memory_kib("MemTotal") * 1024)
 
     def fill(self) -> None:
-        while memory_kib("MemFree") > BALLAST_LEAVES_KIB:
-            for _ in range(16):
+        """Goes on where it stopped, where the oldest holes are; until memory is full or a control group's limit holds."""
+        free_kib = memory_kib("MemFree")
+        while free_kib > BALLAST_LEAVES_KIB:
+            for _ in range(self.STRIDE):
                 if self.file.readinto(self.CHUNK) == 0:
                     self.file.seek(0)
-                    return
+            before_kib, free_kib = free_kib, memory_kib("MemFree")
+            if before_kib - free_kib < self.STRIDE * len(self.CHUNK) // 2048:
+                return
 
 
 def memory_kib(key: str) -> int:
