@@ -70,7 +70,9 @@ int serve(const ServeOptions& options) {
         return 1;
     }
     for (const auto& warning : config->settings.warnings()) LOG_WARN("setting_ignored", warning);
-    io::AsioRuntime runtime({.shards = config->shards == 0 ? io::usable_cpus() : config->shards});
+    const auto shards = config->shards == 0 ? io::usable_cpus() : config->shards;
+    io::tune_allocator(shards);
+    io::AsioRuntime runtime({.shards = shards});
     std::vector<io::ShardPorts> ports;
     for (std::uint32_t i = 0; i < runtime.shard_count(); ++i) ports.push_back(runtime.ports(ShardId{i}));
     Serving serving(runtime);

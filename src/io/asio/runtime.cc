@@ -1,5 +1,6 @@
 #include "io/asio/runtime.h"
 
+#include <malloc.h>
 #include <sched.h>
 
 #include <boost/asio/signal_set.hpp>
@@ -112,6 +113,14 @@ std::uint32_t usable_cpus() {
     CPU_ZERO(&cpus);
     if (::sched_getaffinity(0, sizeof(cpus), &cpus) != 0) return 1;
     return static_cast<std::uint32_t>(CPU_COUNT(&cpus));
+}
+
+void tune_allocator(std::uint32_t shards) {
+    constexpr int k_kept_bytes = 8 << 20;  // at the end of each arena
+    ::mallopt(M_MMAP_THRESHOLD, k_kept_bytes);
+    ::mallopt(M_TRIM_THRESHOLD, k_kept_bytes);
+    // The disk workers share an arena: one each would keep as many blocks as there are workers.
+    ::mallopt(M_ARENA_MAX, static_cast<int>(shards) + 1);
 }
 
 AsioRuntime::AsioRuntime(RuntimeOptions options) : impl_(std::make_unique<Impl>(options)) {}

@@ -17,6 +17,11 @@ struct RuntimeOptions {
 // The CPUs that this process may use: the usual number of shards.
 std::uint32_t usable_cpus();
 
+// Lets the heap keep the large blocks of frames and reads: by default each is given back to the kernel when
+// it is freed and faulted in anew, page by page, by the next. For the whole process; before any thread
+// exists.
+void tune_allocator(std::uint32_t shards);
+
 // Use: construct; build the node on ports(), whose executors may be posted to already; run(); destroy the
 // node; destroy the runtime. Ignores SIGPIPE for the whole process.
 class AsioRuntime {
