@@ -21,6 +21,7 @@ void Actor::connect() { caller_.connect(stage_.broker); }
 
 void Actor::on_connected() {
     connecting_ = false;
+    ++connections_;
     begin_when_ready();
 }
 

@@ -25,6 +25,7 @@ protected:
 
     void connect_in(Duration pause);
     void disconnect_and_retry();
+    std::uint64_t connections() const { return connections_; }  // so far; names the present one
     Instant now() const { return ports_.clock.now(); }
     io::TimerId after(Duration pause, io::Task task) {
         return ports_.executor.call_at(now() + pause, std::move(task));
@@ -57,6 +58,7 @@ private:
     void connect();
     void begin_when_ready();
     bool connecting_ = false;
+    std::uint64_t connections_ = 0;
 };
 
 }  // namespace gregor::sim

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "sim/admin.h"
+#include "sim/churn.h"
 #include "sim/consumer.h"
 #include "sim/faults.h"
 #include "sim/member.h"
@@ -100,6 +101,7 @@ Boot Cluster::member_boot() {
 
 void Cluster::add_clients() {
     add_client("admin", [this](Machine& machine) { return std::make_unique<Admin>(machine, stage_); });
+    add_client("churn", [this](Machine& machine) { return std::make_unique<Churn>(machine, stage_); });
     for (int i = 0; i < 3; ++i)
         clients_.push_back(&add_client(fmt::format("producer{}", i), producer_boot()));
     clients_.push_back(&add_client(

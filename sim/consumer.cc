@@ -3,7 +3,9 @@
 namespace gregor::sim {
 
 Consumer::Consumer(Machine& machine, Stage& stage)
-    : Actor(machine, stage), loop_(stage, caller_, prng_.split(), name_) {}
+    : Actor(machine, stage), loop_(stage, caller_, prng_.split(), name_) {
+    loop_.have_patience();
+}
 
 void Consumer::begin() {
     if (loop_.positions().empty()) {

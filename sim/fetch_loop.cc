@@ -56,8 +56,11 @@ FetchLoop::Asked FetchLoop::fill(msg::FetchRequest& request) {
     Asked asked;
     asked.version = static_cast<std::int16_t>(
         prng_.between(msg::FetchRequest::k_min_version, msg::FetchRequest::k_max_version));
-    request.max_wait_ms = static_cast<std::int32_t>(prng_.between(0, 1'000));
+    request.max_wait_ms =
+        static_cast<std::int32_t>(prng_.between(0, prng_.chance(1, 10) ? max_wait_ms_ : 1'000));
     request.min_bytes = prng_.chance(1, 8) ? 4'000 : 1;
+    asked.any_byte_will_do = request.min_bytes == 1;
+    asked.sent = stage_.world.now();
     request.max_bytes = static_cast<std::int32_t>(prng_.between(1, 200'000));
     request.isolation_level = static_cast<std::int8_t>(prng_.below(2));
     asked.positions = positions_;
@@ -143,7 +146,18 @@ void FetchLoop::on_partition(const Asked& asked, TopicPartition at,
     // The owner may have moved on meanwhile.
     const auto position = positions_.find(at);
     if (position == positions_.end() || position->second != asked.positions.at(at)) return;
-    if (data.records) on_records(at, data.records->slice());
+    if (!data.records || data.records->empty()) return;
+    if (asked.any_byte_will_do) check_promptness(asked, at);
+    on_records(at, data.records->slice());
+}
+
+// Who waits for any byte is told soon after there is one, however long it would wait for nothing.
+void FetchLoop::check_promptness(const Asked& asked, TopicPartition at) const {
+    constexpr auto k_late = Duration::seconds(7);  // longer than any fault
+    const auto since = stage_.ledger.safe_since(at, positions_.at(at));
+    if (!since || stage_.world.now() - std::max(*since, asked.sent) < k_late) return;
+    stage_.world.fail(fmt::format("{} heard of offset {} of {} much too late", name_,
+                                  positions_.at(at).value(), print(at)));
 }
 
 void FetchLoop::on_high_watermark(const Asked& asked, TopicPartition at, Offset high_watermark) {

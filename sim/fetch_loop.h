@@ -20,6 +20,8 @@ public:
         : stage_(stage), caller_(caller), prng_(prng), name_(std::move(name)) {}
 
     void assign(Positions positions);
+    // Nothing else is asked for on this connection, so a fetch may wait long.
+    void have_patience() { max_wait_ms_ = 12'000; }
     const Positions& positions() const { return positions_; }
     const std::map<TopicPartition, Offset>& high_watermarks() const { return high_watermarks_; }
     void connection_lost();
@@ -38,6 +40,8 @@ private:
     struct Asked {
         std::int16_t version = 0;
         bool in_session = false;
+        bool any_byte_will_do = false;
+        Instant sent;
         Positions positions;
         std::map<TopicPartition, Offset> floors;  // no high watermark may be below
     };
@@ -49,6 +53,7 @@ private:
     void on_answer(const Asked& asked, const msg::FetchResponse& response);
     bool accept_session(const Asked& asked, const msg::FetchResponse& response);
     void on_partition(const Asked& asked, TopicPartition at, const msg::FetchResponse::PartitionData& data);
+    void check_promptness(const Asked& asked, TopicPartition at) const;
     void on_records(TopicPartition at, const Slice& records);
     bool on_batch(TopicPartition at, const records::BatchView& batch, Offset& next);
     void on_high_watermark(const Asked& asked, TopicPartition at, Offset high_watermark);
@@ -61,6 +66,7 @@ private:
     std::map<TopicPartition, Offset> high_watermarks_;
     std::optional<Session> session_;
     bool under_way_ = false;
+    std::int64_t max_wait_ms_ = 1'000;
 };
 
 }  // namespace gregor::sim

@@ -50,6 +50,14 @@ Offset Ledger::safe_end(TopicPartition at) const {
     return Offset{found == partitions_.end() ? 0 : static_cast<std::int64_t>(found->second.at.size())};
 }
 
+std::optional<Instant> Ledger::safe_since(TopicPartition at, Offset offset) const {
+    const auto found = partitions_.find(at);
+    const auto index = static_cast<std::size_t>(offset.value());
+    if (found == partitions_.end() || index >= found->second.at.size()) return std::nullopt;
+    const auto& known = found->second.at[index];
+    return known.is_known ? std::optional(known.since) : std::nullopt;
+}
+
 Ledger::Known* Ledger::place(TopicPartition at, Offset offset, RecordName name, const char* how) {
     auto& partition = partitions_[at];
     if (offset < Offset{0}) {
@@ -71,8 +79,8 @@ Ledger::Known* Ledger::place(TopicPartition at, Offset offset, RecordName name, 
         return nullptr;
     }
     if (is_new) check_order(at, partition, name, offset);
+    if (!std::exchange(known.is_known, true)) known.since = world_.now();
     known.name = name;
-    known.is_known = true;
     return &known;
 }
 

@@ -46,6 +46,8 @@ public:
     std::uint64_t read_records() const { return read_records_; }
     // One past the last offset that was acked or read: no high watermark learnt from now on may be below.
     Offset safe_end(TopicPartition at) const;
+    // When that was first known of the record at `offset`; nullopt when it is not.
+    std::optional<Instant> safe_since(TopicPartition at, Offset offset) const;
     // After everything was read from offset 0 to `end` by one reader: is every acked record there?
     void check_complete(TopicPartition at, Offset end);
 
@@ -55,6 +57,7 @@ private:
         bool is_known = false;
         bool is_acked = false;
         bool is_read = false;
+        Instant since;
     };
     struct Partition {
         std::vector<Known> at;  // by offset

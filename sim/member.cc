@@ -382,6 +382,7 @@ void Member::set_heartbeat() {
 }
 
 void Member::heartbeat() {
+    if (prng_.chance(1, 8)) heartbeat_of_the_past();
     msg::HeartbeatRequest request;
     request.group_id = options_.group;
     request.generation_id = generation_;
@@ -395,6 +396,24 @@ void Member::heartbeat() {
             }
             if (is_current(attempt)) on_heartbeat(response.error_code);
         });
+}
+
+// As a packet would that was long under way: an earlier generation must not be served any more.
+void Member::heartbeat_of_the_past() {
+    const auto past = generation_ - 1;
+    if (past < 0) return;
+    msg::HeartbeatRequest request;
+    request.group_id = options_.group;
+    request.generation_id = past;
+    request.member_id = member_id_;
+    const auto known = stage_.groups.generation(options_.group);
+    caller_.call<msg::HeartbeatResponse>(request, any_version<msg::HeartbeatRequest>(), stage_.patience,
+                                         [this, known, past](const msg::HeartbeatResponse& response) {
+                                             if (response.error_code == ErrorCode::none) {
+                                                 stage_.groups.served(options_.group, past, known,
+                                                                      "Heartbeat");
+                                             }
+                                         });
 }
 
 void Member::on_heartbeat(ErrorCode code) {

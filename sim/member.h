@@ -56,6 +56,7 @@ private:
                       const msg::OffsetCommitResponse& response);
     void set_heartbeat();
     void heartbeat();
+    void heartbeat_of_the_past();
     void on_heartbeat(ErrorCode code);
     void leave();
     void on_left();

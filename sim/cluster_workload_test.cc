@@ -1,0 +1,56 @@
+#include "sim/cluster_workload.h"
+
+#include <gtest/gtest.h>
+
+#include "base/log.h"
+#include "sim/worker.h"
+
+namespace gregor::sim {
+namespace {
+
+RunReport run(std::uint64_t seed, std::string planted = {}) {
+    set_log_level(LogLevel::error);
+    return run_cluster_workload({.seed = seed, .planted = std::move(planted)}, {});
+}
+
+TEST(ClusterWorkload, ASeedHasItsGoals) {
+    for (std::uint64_t seed = 1; seed <= 5; ++seed) {
+        const auto report = run(seed);
+        ASSERT_FALSE(report.failure) << "seed " << seed << ": " << *report.failure;
+        EXPECT_GE(report.simulated.to_millis(), 60'000);
+        EXPECT_GE(report.acked_records, 2'000U);
+        EXPECT_GE(report.read_records, report.acked_records);
+        EXPECT_GT(report.generations, 0U);
+        EXPECT_GT(report.commits, 0U);
+    }
+}
+
+TEST(ClusterWorkload, RepeatsItself) {
+    const auto first = run(7);
+    EXPECT_EQ(first.trace_hash, run(7).trace_hash);
+    EXPECT_NE(first.trace_hash, run(8).trace_hash);
+}
+
+#ifdef GREGOR_PLANTED_BUGS
+class ClusterPlantedBug : public testing::TestWithParam<const char*> {};
+
+// In a process of its own: a bug may also trip an assertion.
+TEST_P(ClusterPlantedBug, IsCaught) {
+    std::vector<std::uint64_t> seeds;
+    for (std::uint64_t seed = 1; seed <= 100; ++seed) seeds.push_back(seed);
+    Worker worker(seeds, [](std::uint64_t seed) { return run(seed, GetParam()); });
+    bool caught = false;
+    while (!worker.is_gone() && !caught) {
+        for (const auto& done : worker.read()) caught = caught || done.report.failure.has_value();
+    }
+    EXPECT_TRUE(caught) << "nobody noticed";
+}
+
+INSTANTIATE_TEST_SUITE_P(ClusterWorkload, ClusterPlantedBug,
+                         testing::Values("answer_before_fsync", "lost_truncation",
+                                         "offsets_reused_after_crash", "forgotten_waiting_fetch",
+                                         "group_answers_from_wrong_generation"));
+#endif
+
+}  // namespace
+}  // namespace gregor::sim
