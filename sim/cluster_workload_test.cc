@@ -3,7 +3,6 @@
 #include <gtest/gtest.h>
 
 #include "base/log.h"
-#include "sim/worker.h"
 
 namespace gregor::sim {
 namespace {
@@ -34,16 +33,11 @@ TEST(ClusterWorkload, RepeatsItself) {
 #ifdef GREGOR_PLANTED_BUGS
 class ClusterPlantedBug : public testing::TestWithParam<const char*> {};
 
-// In a process of its own: a bug may also trip an assertion.
 TEST_P(ClusterPlantedBug, IsCaught) {
-    std::vector<std::uint64_t> seeds;
-    for (std::uint64_t seed = 1; seed <= 100; ++seed) seeds.push_back(seed);
-    Worker worker(seeds, [](std::uint64_t seed) { return run(seed, GetParam()); });
-    bool caught = false;
-    while (!worker.is_gone() && !caught) {
-        for (const auto& done : worker.read()) caught = caught || done.report.failure.has_value();
+    for (std::uint64_t seed = 1; seed <= 100; ++seed) {
+        if (run(seed, GetParam()).failure) return;
     }
-    EXPECT_TRUE(caught) << "nobody noticed";
+    FAIL() << "nobody noticed";
 }
 
 INSTANTIATE_TEST_SUITE_P(ClusterWorkload, ClusterPlantedBug,
