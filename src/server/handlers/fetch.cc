@@ -23,6 +23,8 @@ using msg::FetchResponse;
 using replication::FetchOutcome;
 
 constexpr std::int16_t k_storage_error_from = 6;
+// A longer wait ends here with an empty answer: what a client that has gone away still holds ends with it.
+constexpr std::int32_t k_wait_ms_max = 300'000;
 constexpr std::int16_t k_topic_ids_from = 13;
 constexpr std::int16_t k_leader_hints_from = 16;
 constexpr std::int32_t k_final_epoch = -1;  // closes the session, or never had one
@@ -50,7 +52,7 @@ public:
         options.min_bytes = std::min(self.request_.min_bytes, options.max_bytes);
         // A partition that is refused here does not end the wait for the others: Kafka's way, which keeps a
         // client with one deleted topic from asking in a tight loop.
-        options.deadline = self.context_.deadline(self.request_.max_wait_ms);
+        options.deadline = self.context_.deadline(std::min(self.request_.max_wait_ms, k_wait_ms_max));
         auto fetches = std::exchange(self.fetches_, {});
         self.context_.services().replicas.fetch(
             std::move(fetches), options,
