@@ -47,23 +47,34 @@ def first_metadata_answer(port: int, deadline: float) -> float:
 
 
 class Broker:
+    """Serving on a clean, formatted directory once constructed. `first_start_ms` includes the formatting: the peer's tool
+    does it beforehand, Gregor at its first start."""
+
     def __init__(self, variant: Variant, folder: Path, port: int, cpus: set[int], gregor: Path):
-        self.folder, self.port = folder, port
+        self.folder, self.port, self.cpus = folder, port, cpus
         folder.mkdir(parents=True)
         properties = self._write_properties(variant)
-        if variant.is_peer:
-            subprocess.run([PEER, "format", properties], check=True, capture_output=True)
-            command = [PEER, "start", properties]
-        else:
-            command = [gregor, "serve", properties]
+        self.command = [PEER, "start", properties] if variant.is_peer else [gregor, "serve", properties]
         for override in variant.overrides:
-            command += ["--override", override]
+            self.command += ["--override", override]
+        if variant.is_peer:
+            started = time.perf_counter()
+            subprocess.run([PEER, "format", properties], check=True, capture_output=True)
+            format_ms = (time.perf_counter() - started) * 1000
+            self.start_ms = self._start()
+            self.first_start_ms = format_ms + self.start_ms
+        else:
+            self.first_start_ms = self._start()
+            self.stop()
+            self.start_ms = self._start()
+
+    def _start(self) -> float:
         started = time.perf_counter()
-        with open(folder / "broker.log", "wb") as log:
-            self.process = subprocess.Popen(command, stdout=log, stderr=log, env={**os.environ, "LOG_DIR": str(folder)},
-                                            preexec_fn=lambda: os.sched_setaffinity(0, cpus))
+        with open(self.folder / "broker.log", "ab") as log:
+            self.process = subprocess.Popen(self.command, stdout=log, stderr=log, env={**os.environ, "LOG_DIR": str(self.folder)},
+                                            preexec_fn=lambda: os.sched_setaffinity(0, self.cpus))
         self.pid = self.process.pid
-        self.start_ms = (first_metadata_answer(port, started + START_LIMIT_S) - started) * 1000
+        return (first_metadata_answer(self.port, started + START_LIMIT_S) - started) * 1000
 
     def _write_properties(self, variant: Variant) -> Path:
         """The peer's own sample with this run's ports and folder: the same file for every broker."""

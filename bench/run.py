@@ -23,6 +23,7 @@ FSYNC, PAGE_CACHE, PEER = "Gregor", "Gregor, page cache", "Kafka 4.3.1"
 VARIANTS = [Variant(FSYNC), Variant(PAGE_CACHE, overrides=["gregor.ack.durability=page_cache"]), Variant(PEER, is_peer=True)]
 
 SETTLE_S = 3
+BUSY_LOAD = 1
 OPEN_LOOP_S = 5
 OPEN_LOOP_RATE = 20_000
 BALLAST_LEAVES_KIB = 512 << 10
@@ -30,6 +31,7 @@ BALLAST_LEAVES_KIB = 512 << 10
 # Rows of the table: key of the measurement, words, digits behind the point.
 ROWS = [
     ("start_ms", "start to first Metadata answer, ms", 1),
+    ("first_start_ms", "the same on an empty directory, formatting included, ms", 1),
     ("idle_rss", "idle: resident memory, MiB", 1),
     ("idle_cpu", "idle: CPU, % of a core", 2),
     ("idle_wakeups", "idle: wake-ups per second", 1),
@@ -83,7 +85,7 @@ class Turn:
 
     def run(self) -> dict[str, float]:
         try:
-            self.measured["start_ms"] = self.broker.start_ms
+            self.measured |= {"start_ms": self.broker.start_ms, "first_start_ms": self.broker.first_start_ms}
             self.idle()
             self.load("produce", "warm", total_bytes=self.args.mib << 19, producers=8)
             cells = [self.large, self.small, self.open_loop]
@@ -113,7 +115,7 @@ class Turn:
         }
 
     def small(self) -> None:
-        result = self.load("produce", "small", total_bytes=self.args.mib << 17, producers=8, record_bytes=100, linger_ms=0)
+        result = self.load("produce", "small", total_bytes=self.args.mib << 18, producers=8, record_bytes=100, linger_ms=0)
         self.measured |= {
             "small_cpu": result["records"] / 1e3 / max(result["broker_cpu_s"], 0.01),
             "small_rate": result["records"] / 1e3 / result["seconds"],
@@ -191,17 +193,19 @@ def machine() -> str:
 
 def document(args, results: dict, load_before: float) -> str:
     command = " ".join(["./dev bench", *sys.argv[1:]])
+    busy = ""
+    if load_before > BUSY_LOAD:
+        busy = " **Others used the machine\n  meanwhile:** times and rates suffered, CPU figures and ratios less."
     return f"""# Benchmarks
 
 Written by `{command}` on {datetime.date.today()}; the text is in `bench/run.py`. Do not edit.
 
-- Machine: {machine()}. Load average before the run: {load_before:.2f}.
+- Machine: {machine()}. Load average before the run: {load_before:.2f}.{busy}
 - Brokers: the release build, and Apache Kafka 4.3.1 with the start script's JVM settings; the same properties, one node that is
   broker and controller. Broker and client have different CPUs. {args.rounds} rounds in random order; median (smallest to largest).
 - **Gregor acknowledges after an fsync.** Kafka never waits for one; "page cache" is Gregor with `gregor.ack.durability=page_cache`,
   which promises what Kafka promises.
-- Gregor starts on an empty directory, formatting it included; Kafka on a formatted one.
-- Produce: 6 partitions, acks=all, 8 producers, no compression, {args.mib} MiB of 1 KiB records with 5 ms linger and {args.mib // 8} MiB of 100 B
+- Produce: 6 partitions, acks=all, 8 producers, no compression, {args.mib} MiB of 1 KiB records with 5 ms linger and {args.mib // 4} MiB of 100 B
   records, after a warm-up of {args.mib // 2} MiB. Consume: the 1 KiB records just written, from the start. GB is 10^9 bytes.
 - Broker CPU is user and system time of the process tree; the kernel's own threads (write-back) are not in it. Wake-ups are
   voluntary context switches over {args.idle_s:g} s.
