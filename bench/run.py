@@ -195,7 +195,7 @@ def document(args, results: dict, load_before: float) -> str:
     command = " ".join(["./dev bench", *sys.argv[1:]])
     busy = ""
     if load_before > BUSY_LOAD:
-        busy = " **Others used the machine\n  meanwhile:** times and rates suffered, CPU figures and ratios less."
+        busy = " **Others used the machine\n  meanwhile:** times and rates suffered, and the ratios are rough."
     return f"""# Benchmarks
 
 Written by `{command}` on {datetime.date.today()}; the text is in `bench/run.py`. Do not edit.
@@ -209,6 +209,7 @@ Written by `{command}` on {datetime.date.today()}; the text is in `bench/run.py`
   records, after a warm-up of {args.mib // 2} MiB. Consume: the 1 KiB records just written, from the start. GB is 10^9 bytes.
 - Broker CPU is user and system time of the process tree; the kernel's own threads (write-back) are not in it. Wake-ups are
   voluntary context switches over {args.idle_s:g} s.
+- After so short a warm-up the JVM's compiler is still at work, on the broker's CPU: a larger `--mib` favours Kafka.
 - In the open loop latency counts from the moment a record was due, so waiting is never left out.
 
 {table(results)}
