@@ -30,7 +30,7 @@ private:
     void add_broker();
     void add_clients();
     Machine& add_client(const std::string& host, Boot boot);
-    Boot producer_boot();
+    Boot producer_boot(bool is_first);
     Boot member_boot();
     void play();
     bool reached_goals() const;
@@ -55,7 +55,7 @@ void Cluster::build() {
             {fmt::format("topic-{}", topic), static_cast<std::int32_t>(1 + prng_.below(4)), {}});
     }
     stage_.broker = {"broker", 9'092};
-    stage_.patience = Duration::seconds(8);
+    stage_.patience = Duration::seconds(10);
     add_broker();
     add_clients();
     faults_ = std::make_unique<Faults>(world_, std::vector{broker_}, clients_, FaultOptions{});
@@ -86,9 +86,10 @@ Machine& Cluster::add_client(const std::string& host, Boot boot) {
     return machine;
 }
 
-Boot Cluster::producer_boot() {
+Boot Cluster::producer_boot(bool is_first) {
     ProducerOptions options;
-    options.idempotent = !prng_.chance(1, 4);
+    const bool is_plain = prng_.chance(1, 4);
+    options.idempotent = is_first || !is_plain;  // somebody waits for acknowledgements
     if (!options.idempotent && prng_.chance(1, 3)) options.acks = 1;
     options.records_per_batch_max = static_cast<std::uint32_t>(1 + prng_.below(12));
     options.pause_max = Duration::millis(prng_.between(150, 500));
@@ -103,7 +104,7 @@ void Cluster::add_clients() {
     add_client("admin", [this](Machine& machine) { return std::make_unique<Admin>(machine, stage_); });
     add_client("churn", [this](Machine& machine) { return std::make_unique<Churn>(machine, stage_); });
     for (int i = 0; i < 3; ++i)
-        clients_.push_back(&add_client(fmt::format("producer{}", i), producer_boot()));
+        clients_.push_back(&add_client(fmt::format("producer{}", i), producer_boot(i == 0)));
     clients_.push_back(&add_client(
         "consumer", [this](Machine& machine) { return std::make_unique<Consumer>(machine, stage_); }));
     for (int i = 0; i < 3; ++i) clients_.push_back(&add_client(fmt::format("member{}", i), member_boot()));

@@ -71,7 +71,7 @@ void Faults::strike_server(Machine& server) {
         default:
             world_.tell("slow disk " + server.host());
             count("slow disk");
-            server.disk().slow_down(prng_.between(5, 100),
+            server.disk().slow_down(prng_.between(5, 40),
                                     world_.now() + Duration::millis(prng_.between(100, 3'000)));
     }
 }

@@ -137,7 +137,7 @@ void FetchLoop::on_partition(const Asked& asked, TopicPartition at,
         return stage_.world.fail(fmt::format("{} got {}, which it did not ask for", name_, print(at)));
     }
     if (data.error_code != ErrorCode::none) {
-        if (session_) session_->sent.erase(at);
+        if (session_) session_->sent[at] = k_no_offset;  // ask again, and remember that the broker does
         if (is_retriable(data.error_code)) return;
         return stage_.world.fail(fmt::format("{}: fetching {} at offset {} answered {}", name_, print(at),
                                              asked.positions.at(at).value(), error_name(data.error_code)));

@@ -51,7 +51,7 @@ struct LogStage {
 class LogServer final : public Program, public storage::LogObserver, public storage::DirObserver {
 public:
     LogServer(Machine& machine, LogStage& stage)
-        : machine_(machine), stage_(stage), ports_(machine.ports().front()), prng_(ports_.random.next()) {
+        : stage_(stage), ports_(machine.ports().front()), prng_(ports_.random.next()) {
         for (auto& producer : stage_.producers) producer.sent = 0;
         load();
     }
@@ -86,7 +86,6 @@ private:
         stage_.world.fail("the directory failed: " + why.detail);
     }
 
-    Machine& machine_;
     LogStage& stage_;
     io::ShardPorts ports_;
     Prng prng_;

@@ -110,6 +110,7 @@ Slice Producer::encode(TopicPartition at, const Batch& batch) const {
 }
 
 void Producer::send(TopicPartition at, Batch& batch) {
+    ++batch.sends;
     const auto version = any_version<msg::ProduceRequest>();
     constexpr std::int16_t k_by_id = 13;
     msg::ProduceRequest request;
@@ -148,6 +149,11 @@ void Producer::settle(TopicPartition at, std::uint32_t first, ErrorCode code, Of
     const auto batch = std::ranges::find(lane.unanswered, first, &Batch::first);
     if (batch == lane.unanswered.end()) return;
     const bool is_first = batch == lane.unanswered.begin();
+    if (code != ErrorCode::none) {
+        stage_.world.tell(fmt::format("{}: sequence {} of t{}-{}{} answered {}", name_, batch->sequence,
+                                      at.topic, at.partition, is_first ? "" : ", not the first,",
+                                      error_name(code)));
+    }
     if (code == ErrorCode::none) {
         lane.is_known = true;
         if (options_.acks == -1) stage_.ledger.acked(at, {identity_, batch->first}, batch->count, base);
@@ -158,6 +164,12 @@ void Producer::settle(TopicPartition at, std::uint32_t first, ErrorCode code, Of
         lane.unanswered.erase(batch);
         return;
     }
+    // Kafka's snapshots of producers keep the last batch only: after a restart, an older one of the five that
+    // a producer may send again is not recognised, and the client starts anew.
+    if (code == ErrorCode::out_of_order_sequence_number && is_first && batch->sends > 1) {
+        REACHED("sim_producer_starts_anew");
+        return become_somebody_new();
+    }
     const bool follows_a_failed_one = code == ErrorCode::out_of_order_sequence_number && !is_first;
     if (!is_retriable(code) && !follows_a_failed_one) {
         return stage_.world.fail(fmt::format("{}: producing sequence {} to t{}-{} answered {}", name_,
@@ -165,6 +177,14 @@ void Producer::settle(TopicPartition at, std::uint32_t first, ErrorCode code, Of
     }
     batch->in_flight = false;
     retry_later(at);
+}
+
+// What was not answered may be there or not, as far as this producer will ever know.
+void Producer::become_somebody_new() {
+    lanes_.clear();
+    identity_ = stage_.ledger.new_producer();
+    producer_id_ = -1;
+    disconnect_and_retry();
 }
 
 void Producer::retry_later(TopicPartition at) {

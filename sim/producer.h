@@ -32,6 +32,7 @@ private:
         std::int32_t sequence = 0;
         std::vector<std::size_t> fillings;
         bool in_flight = false;
+        std::uint32_t sends = 0;
     };
     struct Lane {
         std::deque<Batch> unanswered;
@@ -54,6 +55,7 @@ private:
                    const msg::ProduceResponse& response);
     void settle(TopicPartition at, std::uint32_t first, ErrorCode code, Offset base);
     void retry_later(TopicPartition at);
+    void become_somebody_new();
 
     ProducerOptions options_;
     std::uint32_t identity_;
