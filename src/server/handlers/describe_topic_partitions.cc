@@ -149,7 +149,7 @@ private:
     }
 
     void set_next(std::string_view name, std::int32_t partition) {
-        response_.next_cursor.emplace();
+        response_.next_cursor = msg::DescribeTopicPartitionsResponse::Cursor{};
         response_.next_cursor->topic_name = name;
         response_.next_cursor->partition_index = partition;
     }

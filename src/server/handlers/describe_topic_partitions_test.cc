@@ -31,7 +31,7 @@ protected:
         for (const auto* name : question.topics) request.topics.push_back({.name = name, .unknown_tags = {}});
         request.response_partition_limit = question.limit;
         if (question.cursor) {
-            request.cursor.emplace();
+            request.cursor = msg::DescribeTopicPartitionsRequest::Cursor{};
             request.cursor->topic_name = question.cursor->first;
             request.cursor->partition_index = question.cursor->second;
         }
