@@ -137,7 +137,7 @@ TEST_F(ConnectionTest, EveryWayOfCuttingTheBytesGivesTheSame) {
     const auto bytes = heartbeat(1, "first") + heartbeat(2, "") + heartbeat(3, "third");
     for (std::size_t cut = 0; cut <= bytes.size(); ++cut) {
         start();
-        client = Client{.handler = client.handler, .is_reading = true};
+        client.start_anew();
         asked_.groups.clear();
         client.send(bytes.substr(0, cut));
         for (const char c : bytes.substr(cut)) client.send(std::string(1, c));
@@ -201,7 +201,7 @@ TEST_F(ConnectionTest, BadFramesCloseAndCostNothing) {
     };
     for (const auto& bytes : bad) {
         start();
-        client = Client{.handler = client.handler, .is_reading = true};
+        client.start_anew();
         client.send(bytes);
         settle();
         EXPECT_TRUE(client.is_closed) << testing::PrintToString(bytes);

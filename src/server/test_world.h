@@ -82,8 +82,16 @@ struct NoNetwork final : io::Network {
     void connect(const io::Endpoint&, io::ConnectHandler&) override { UNREACHABLE(); }
 };
 
-// What the client at the other end of a stream sees. Outlives the stream.
+class FakeStream;
+
+// What the client at the other end of a stream sees.
 struct Client {
+    Client() = default;
+    Client(const Client&) = delete;
+    Client& operator=(const Client&) = delete;
+    ~Client();  // before its stream, if a test wants so
+
+    FakeStream* stream = nullptr;
     io::StreamHandler* handler = nullptr;
     std::string received;  // what the server sent and the client took
     std::string queued;    // what it has not taken
@@ -104,6 +112,13 @@ struct Client {
             handler->on_read(size);
         }
         return bytes;
+    }
+    // On the next connection, which has the handler already.
+    void start_anew() {
+        received.clear();
+        queued.clear();
+        is_reading = true;
+        is_closed = closes_after_sending = false;
     }
     void take_answers() {
         const auto size = queued.size();
@@ -134,22 +149,31 @@ struct Client {
 
 class FakeStream final : public io::Stream {
 public:
-    explicit FakeStream(Client& client) : client_(client) {}
-    ~FakeStream() override { close(); }
-    void set_handler(io::StreamHandler& handler) override { client_.handler = &handler; }
+    explicit FakeStream(Client& client) : client_(&client) { client.stream = this; }
+    ~FakeStream() override {
+        if (client_ == nullptr) return;
+        close();
+        client_->stream = nullptr;
+    }
+    void forget_client() { client_ = nullptr; }
+    void set_handler(io::StreamHandler& handler) override { client_->handler = &handler; }
     void send(BufferChain chain) override {
         const auto bytes = chain.flatten();
-        client_.queued += as_text(bytes);
+        client_->queued += as_text(bytes);
     }
-    void pause_reading() override { client_.is_reading = false; }
-    void resume_reading() override { client_.is_reading = true; }
-    void close_after_sending() override { client_.closes_after_sending = true; }
-    void close() override { client_.is_closed = true; }
+    void pause_reading() override { client_->is_reading = false; }
+    void resume_reading() override { client_->is_reading = true; }
+    void close_after_sending() override { client_->closes_after_sending = true; }
+    void close() override { client_->is_closed = true; }
     io::Endpoint peer() const override { return {"192.0.2.7", 54321}; }
 
 private:
-    Client& client_;
+    Client* client_;
 };
+
+inline Client::~Client() {
+    if (stream != nullptr) stream->forget_client();
+}
 
 struct FakeImages final : metadata::ImageSource {
     Ref<const metadata::Image> image = metadata::Image::empty("cluster");

@@ -34,7 +34,8 @@ Error explain(const std::string& path, const Error& cause) {
     return {cause.code, fmt::format("log directory {} cannot be used: {}", path, cause.detail)};
 }
 
-Status refuse(std::string sentence) { return fail(ErrorCode::kafka_storage_error, std::move(sentence)); }
+// Never the code of a broken disk: that one is survived.
+Status refuse(std::string sentence) { return fail(ErrorCode::invalid_config, std::move(sentence)); }
 
 bool is_reserved(Uuid id) { return id.high() == 0 && id.low() < k_reserved_directory_ids; }
 

@@ -18,7 +18,10 @@ struct TestRandom final : io::Random {
 LogDirsConfig two_dirs() {
     return {.directories = {"/a", "/b"}, .metadata_directory = std::nullopt, .node_id = BrokerId{1}};
 }
-std::string detail(const Result<LogDirs>& result) { return result ? "" : result.error().detail; }
+template <class T>
+std::string detail(const Result<T>& result) {
+    return result ? "" : result.error().detail;
+}
 
 TEST(LogDirs, FormatsABlankNode) {
     MemoryFiles files;
@@ -101,9 +104,11 @@ TEST_F(Formatted, SaysWhichCluster) {
     replace("/b/meta.properties", "cluster.id=c", "cluster.id=d");
     EXPECT_NE(refusal().find("/b belongs to cluster d"), std::string::npos) << refusal();
 }
-TEST_F(Formatted, RefusesANewerFormat) {
-    replace("/a/meta.properties", "version=1", "version=9");
+TEST_F(Formatted, RefusesANewerFormatInAnyDirectory) {
+    replace("/b/meta.properties", "version=1", "version=9");
     EXPECT_NE(refusal().find("version=9"), std::string::npos) << refusal();
+    replace("/a/meta.properties", "version=1", "version=8");
+    EXPECT_NE(refusal().find("version=8"), std::string::npos) << refusal();
 }
 TEST_F(Formatted, RefusesACopy) {
     files.put("/b/meta.properties", files.text("/a/meta.properties"));
@@ -139,19 +144,19 @@ TEST_F(Formatted, RefusesForeignAndDoubledDirectories) {
     ASSERT_TRUE(files.make_directories("/a/lost+found"));
     {
         auto dirs = LogDirs::open(files, two_dirs());
-        EXPECT_NE(dirs->begin(files).error().detail.find("lost+found"), std::string::npos);
+        EXPECT_NE(detail(dirs->begin(files)).find("lost+found"), std::string::npos);
     }
     ASSERT_TRUE(files.remove("/a/lost+found"));
     ASSERT_TRUE(files.make_directories("/b/__cluster_metadata-0"));
     {
         auto dirs = LogDirs::open(files, two_dirs());
-        EXPECT_NE(dirs->begin(files).error().detail.find("metadata.log.dir"), std::string::npos);
+        EXPECT_NE(detail(dirs->begin(files)).find("metadata.log.dir"), std::string::npos);
     }
     ASSERT_TRUE(files.remove("/b/__cluster_metadata-0"));
     ASSERT_TRUE(files.make_directories("/a/t-0"));
     ASSERT_TRUE(files.make_directories("/b/t-0"));
     auto dirs = LogDirs::open(files, two_dirs());
-    EXPECT_NE(dirs->begin(files).error().detail.find("the same partition"), std::string::npos);
+    EXPECT_NE(detail(dirs->begin(files)).find("the same partition"), std::string::npos);
 }
 
 }  // namespace

@@ -72,7 +72,16 @@ TEST(AsioRuntime, AnIdleProcessNeverWakes) {
     EXPECT_EQ(after, before);
 }
 
+#if defined(__has_feature)
+#if __has_feature(undefined_behavior_sanitizer)
+#define GREGOR_CHECKS_NEED_DESCRIPTORS
+#endif
+#endif
+
 TEST(AsioRuntime, WithoutDescriptorsItRestsAndRecovers) {
+#ifdef GREGOR_CHECKS_NEED_DESCRIPTORS
+    GTEST_SKIP() << "UBSan's check of virtual calls opens a pipe, and this test leaves it no descriptor";
+#endif
     AsioRuntime runtime;
     auto& ports = runtime.ports(k_first);
     Host host;
