@@ -1,250 +1,176 @@
-"""confluent-kafka, the Python client on librdkafka: producer, consumer, groups and admin client."""
+"""confluent-kafka, the Python client on librdkafka, as a program of the matrix."""
 
+import sys
 import threading
-import time
 
-from confluent_kafka import (OFFSET_BEGINNING, TIMESTAMP_CREATE_TIME, Consumer, ConsumerGroupTopicPartitions,
-                             KafkaException, Producer, TopicPartition)
+from confluent_kafka import (OFFSET_BEGINNING, Consumer, KafkaException,
+                             Producer, TopicCollection, TopicPartition, libversion, version)
 from confluent_kafka.admin import AdminClient, ConfigResource, NewPartitions, NewTopic, OffsetSpec, ResourceType
+from contract import (HEARTBEAT_MS, RETRY_MS, about, acked, end_of_input, run, say, say_record, topic_configs,
+                      wanted_records)
 
-from lib.report import expect, expect_equal
-
-TOPIC = "confluent"
-PATIENCE_S = 20
-
-
-def produce(address: str, topic: str, messages: list[dict], **settings) -> list[int]:
-    """Sends to partition 0; the offsets of the acknowledged messages in the order of sending."""
-    answers = []
-
-    def delivered(error, message):
-        answers.append(error or message.offset())
-
-    producer = Producer({"bootstrap.servers": address, **settings})
-    for message in messages:
-        producer.produce(topic, partition=0, on_delivery=delivered, **message)
-        producer.poll(0)
-    expect_equal(producer.flush(PATIENCE_S), 0, "messages not delivered")
-    return answers
+ASSIGNORS = {"range": "range", "cooperative": "cooperative-sticky"}
+POLL_S = 0.1
+PATIENCE_S = 60
 
 
-def read(consumer: Consumer, count: int, limit_s: float = PATIENCE_S) -> list:
-    messages, deadline = [], time.monotonic() + limit_s
-    while len(messages) < count and time.monotonic() < deadline:
-        message = consumer.poll(0.2)
-        if message is not None:
-            expect(message.error() is None, f"consumer error: {message.error()}")
-            messages.append(message)
-    return messages
+class Deliveries:
+    """The answers of a producer, and the first that was an error."""
+
+    def __init__(self):
+        self.error = None
+
+    def of(self, index: int):
+        def delivered(error, message) -> None:
+            self.error = self.error or error
+            if error is None:
+                acked(index, message.offset())
+        return delivered
 
 
-def consume(address: str, topic: str, count: int, **settings) -> list:
-    consumer = Consumer({"bootstrap.servers": address, "group.id": f"{topic}-reader", "enable.auto.commit": False,
-                         "check.crcs": True, **settings})
-    consumer.assign([TopicPartition(topic, 0, OFFSET_BEGINNING)])
-    messages = read(consumer, count)
-    consumer.close()
-    return messages
+def produce(address: str, wanted: dict) -> None:
+    producer = Producer({"bootstrap.servers": address, "compression.type": wanted.get("codec", "none"),
+                         "acks": wanted.get("acks", "all"), "linger.ms": 5, "message.timeout.ms": RETRY_MS,
+                         "enable.idempotence": wanted.get("idempotence") == "yes"})
+    deliveries = Deliveries()
+    threading.Thread(target=serve, args=(producer,), daemon=True).start()
+    for index, record in enumerate(wanted_records()):
+        producer.produce(wanted["topic"], record.value, record.key, record.partition, headers=record.headers,
+                         timestamp=record.time_ms or 0, on_delivery=deliveries.of(index))
+    if producer.flush(RETRY_MS / 1000) or deliveries.error:
+        raise KafkaException(deliveries.error or "not everything was delivered")
 
 
-def codec(address: str, name: str) -> None:
-    topic = f"{TOPIC}-codec-{name}"
-    sent = [{"key": b"k%d" % i, "value": b"value %d " % i * 20, "headers": [("n", b"%d" % i), ("null", None)]}
-            for i in range(500)]
-    offsets = produce(address, topic, sent, **{"compression.type": name, "linger.ms": 20})
-    expect_equal(offsets, list(range(500)), "offsets")
-    seen = [{"key": message.key(), "value": message.value(), "headers": message.headers()}
-            for message in consume(address, topic, len(sent))]
-    expect_equal(seen, sent, "messages")
+def serve(producer: Producer) -> None:
+    """Answers are called back only from within poll."""
+    while True:
+        producer.poll(POLL_S)
 
 
-def idempotent(address: str) -> None:
-    topic = f"{TOPIC}-idempotent"
-    settings = {"enable.idempotence": True, "max.in.flight": 5, "batch.num.messages": 10, "linger.ms": 1}
-    offsets = produce(address, topic, [{"value": b"%d" % i} for i in range(1000)], **settings)
-    expect_equal(offsets, list(range(1000)), "offsets")
-    expect_equal([message.value() for message in consume(address, topic, 1000)], [b"%d" % i for i in range(1000)],
-                 "values")
+def print_one(message) -> None:
+    if message.error():
+        raise KafkaException(message.error())
+    say_record(message.partition(), message.offset(), message.timestamp()[1], message.key(), message.value(),
+               message.headers())
 
 
-def acks(address: str, level: str) -> None:
-    topic = f"{TOPIC}-acks-{level}"
-    produce(address, topic, [{"value": b"%d" % i} for i in range(50)], acks=level)
-    expect_equal([message.value() for message in consume(address, topic, 50)], [b"%d" % i for i in range(50)], "values")
-
-
-def empty_parts(address: str) -> None:
-    sent = [(None, b"no key"), (b"no value", None), (b"", b""), (b"key", b"value")]
-    produce(address, f"{TOPIC}-empty", [{"key": key, "value": value} for key, value in sent])
-    seen = [(message.key(), message.value()) for message in consume(address, f"{TOPIC}-empty", len(sent))]
-    expect_equal(seen, sent, "keys and values")
-
-
-def seek_by_time(address: str) -> None:
-    start, topic = 1_700_000_000_000, f"{TOPIC}-time"
-    produce(address, topic, [{"value": b"%d" % i, "timestamp": start + i * 1000} for i in range(100)])
-    consumer = Consumer({"bootstrap.servers": address, "group.id": topic})
-    found = consumer.offsets_for_times([TopicPartition(topic, 0, start + 41_500)], timeout=PATIENCE_S)[0]
-    expect_equal(found.offset, 42, "offset")
-    consumer.assign([found])
-    message = read(consumer, 1)[0]
-    expect_equal((message.value(), message.timestamp()), (b"42", (TIMESTAMP_CREATE_TIME, start + 42_000)), "message")
-    expect_equal(consumer.get_watermark_offsets(TopicPartition(topic, 0), timeout=PATIENCE_S), (0, 100), "watermarks")
+def consume(address: str, wanted: dict) -> None:
+    consumer = Consumer({"bootstrap.servers": address, "group.id": "none", "enable.auto.commit": False,
+                         "check.crcs": True})
+    consumer.assign([first_place(consumer, wanted["topic"], int(wanted["partition"]), wanted["from"])])
+    say("ready")
+    left = int(wanted["count"])
+    while left > 0:
+        for message in consumer.consume(min(left, 1000), timeout=POLL_S):
+            print_one(message)
+            left -= 1
     consumer.close()
 
 
-class Member(threading.Thread):
-    """A consumer of a group that polls until it is told to leave."""
-
-    def __init__(self, address: str, group: str, topic: str, strategy: str, **settings):
-        super().__init__(daemon=True)
-        self.consumer = Consumer({"bootstrap.servers": address, "group.id": group, "auto.offset.reset": "earliest",
-                                  "partition.assignment.strategy": strategy, "session.timeout.ms": 10_000,
-                                  "heartbeat.interval.ms": 300, **settings})
-        self.consumer.subscribe([topic])
-        self.values: list[bytes] = []
-        self.partitions: set[int] = set()
-        self.leaving = threading.Event()
-        self.start()
-
-    def run(self) -> None:
-        while not self.leaving.is_set():
-            message = self.consumer.poll(0.05)
-            if message is not None and message.error() is None:
-                self.values.append(message.value())
-            self.partitions = {partition.partition for partition in self.consumer.assignment()}
-        self.consumer.close()
-
-    def leave(self) -> None:
-        self.leaving.set()
-        self.join(timeout=PATIENCE_S)
+def first_place(consumer: Consumer, topic: str, partition: int, start: str) -> TopicPartition:
+    if start == "start":
+        return TopicPartition(topic, partition, OFFSET_BEGINNING)
+    if start == "end":  # looked up now, for OFFSET_END would be looked up some time later
+        end = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=PATIENCE_S)[1]
+        return TopicPartition(topic, partition, end)
+    if start.startswith("time:"):
+        moment = TopicPartition(topic, partition, int(start.removeprefix("time:")))
+        return consumer.offsets_for_times([moment], timeout=PATIENCE_S)[0]
+    return TopicPartition(topic, partition, int(start))
 
 
-def wait_for(condition, what: str, limit_s: float = 30) -> None:
-    deadline = time.monotonic() + limit_s
-    while not condition():
-        expect(time.monotonic() < deadline, f"{what}: not within {limit_s} s")
-        time.sleep(0.05)
+def member(address: str, wanted: dict) -> None:
+    instance = {"group.instance.id": wanted["instance"]} if "instance" in wanted else {}
+    consumer = Consumer({"bootstrap.servers": address, "group.id": wanted["group"], "auto.offset.reset": "earliest",
+                         "partition.assignment.strategy": ASSIGNORS[wanted.get("assignor", "range")],
+                         "session.timeout.ms": int(wanted.get("session_ms", 6000)), "heartbeat.interval.ms": HEARTBEAT_MS,
+                         "enable.auto.commit": "count" not in wanted} | instance)
+    consumer.subscribe([wanted["topic"]])
+    if "count" in wanted:
+        read_some(consumer, int(wanted["count"]))
+    else:
+        ended = end_of_input()
+        while not ended.is_set():
+            print_next(consumer)
+    consumer.close()
 
 
-def create(admin: AdminClient, topic: str, **settings) -> None:
-    admin.create_topics([NewTopic(topic, **settings)])[topic].result(PATIENCE_S)
+def print_next(consumer: Consumer):
+    message = consumer.poll(POLL_S)
+    if message is not None and not message.error():  # the others are notes on a broker that is away
+        print_one(message)
+        return message
+    return None
 
 
-def group_of_two(address: str, strategy: str) -> None:
-    group = topic = f"{TOPIC}-group-{strategy}"
+def read_some(consumer: Consumer, count: int) -> None:
+    """Exactly so many records, and the places behind them committed."""
+    places = {}
+    while count > 0:
+        message = print_next(consumer)
+        if message:
+            count -= 1
+            places[message.partition()] = TopicPartition(message.topic(), message.partition(), message.offset() + 1)
+    consumer.commit(offsets=list(places.values()), asynchronous=False)
+
+
+def create(address: str, wanted: dict) -> None:
+    topic = NewTopic(wanted["topic"], int(wanted["partitions"]), 1, config=topic_configs(wanted))
     admin = AdminClient({"bootstrap.servers": address})
-    create(admin, topic, num_partitions=4, replication_factor=1)
-    producer = Producer({"bootstrap.servers": address})
-    first = Member(address, group, topic, strategy)
-    wait_for(lambda: first.partitions == {0, 1, 2, 3}, "one member has all partitions")
-    second = Member(address, group, topic, strategy)
-    wait_for(lambda: len(first.partitions) == len(second.partitions) == 2 and
-             first.partitions | second.partitions == {0, 1, 2, 3}, "two members share the partitions")
-    sent = [b"%d" % i for i in range(40)]
-    for i, value in enumerate(sent):
-        producer.produce(topic, value, partition=i % 4)
-    producer.flush(PATIENCE_S)
-    wait_for(lambda: len(first.values) + len(second.values) >= 40, "both together read everything")
-    second.leave()
-    wait_for(lambda: first.partitions == {0, 1, 2, 3}, "the one that stays has all partitions again")
-    producer.produce(topic, b"last", partition=3)
-    producer.flush(PATIENCE_S)
-    wait_for(lambda: b"last" in first.values, "the last message arrives")
-    described = admin.describe_consumer_groups([group])[group].result(PATIENCE_S)
-    expect_equal((described.state.name, len(described.members)), ("STABLE", 1), "group")
-    first.leave()
-    expect_equal(sorted(first.values + second.values), sorted(sent + [b"last"]), "values, each once")
+    admin.create_topics([topic])[wanted["topic"]].result(PATIENCE_S)
 
 
-def static_member(address: str) -> None:
-    """A static member that comes back keeps its partitions without a rebalance of the other."""
-    group = topic = f"{TOPIC}-static"
+def grow(address: str, wanted: dict) -> None:
+    partitions = NewPartitions(wanted["topic"], int(wanted["partitions"]))
     admin = AdminClient({"bootstrap.servers": address})
-    create(admin, topic, num_partitions=2, replication_factor=1)
-    settings = {"strategy": "range", "group.instance.id": "a"}
-    first = Member(address, group, topic, **settings)
-    wait_for(lambda: first.partitions == {0, 1}, "the static member has all partitions")
-    first.leave()
-    described = admin.describe_consumer_groups([group])[group].result(PATIENCE_S)
-    expect_equal([member.group_instance_id for member in described.members], ["a"], "static members that stay")
-    again = Member(address, group, topic, **settings)
-    wait_for(lambda: again.partitions == {0, 1}, "the static member has all partitions again")
-    again.leave()
+    admin.create_partitions([partitions])[wanted["topic"]].result(PATIENCE_S)
 
 
-def topics(address: str) -> None:
+def describe(address: str, wanted: dict) -> None:
     admin = AdminClient({"bootstrap.servers": address})
-    topic = f"{TOPIC}-admin"
-    create(admin, topic, num_partitions=3, replication_factor=1, config={"retention.ms": "1234567"})
-    metadata = admin.list_topics(topic, timeout=PATIENCE_S).topics[topic]
-    expect_equal(sorted((row.id, row.leader, row.replicas, row.isrs) for row in metadata.partitions.values()),
-                 [(i, 1, [1], [1]) for i in range(3)], "partitions")
-    for code, call in (("TOPIC_ALREADY_EXISTS", lambda: create(admin, topic, num_partitions=1)),
-                       ("INVALID_REPLICATION_FACTOR", lambda: create(admin, f"{topic}-2", replication_factor=2)),
-                       ("TOPIC_EXCEPTION", lambda: create(admin, "no spaces")),
-                       ("UNKNOWN_TOPIC_OR_PART", lambda: admin.delete_topics(["no"])["no"].result(PATIENCE_S))):
-        try:
-            call()
-            name = "no error"
-        except KafkaException as error:
-            name = error.args[0].name()
-        expect_equal(name, code, "error")
-    admin.create_partitions([NewPartitions(topic, 5)])[topic].result(PATIENCE_S)
-    wait_for(lambda: len(admin.list_topics(topic).topics[topic].partitions) == 5, "five partitions")
-    resource = ConfigResource(ResourceType.TOPIC, topic)
+    described = admin.describe_topics(TopicCollection([wanted["topic"]]))[wanted["topic"]]
+    for row in sorted(described.result(PATIENCE_S).partitions, key=lambda row: row.id):
+        say("partition", row.id, "leader", row.leader.id, "replicas", ",".join(str(node.id) for node in row.replicas),
+            "isr", ",".join(str(node.id) for node in row.isr))
+
+
+def config(address: str, wanted: dict) -> None:
+    resource = ConfigResource(ResourceType.TOPIC, wanted["topic"])
+    admin = AdminClient({"bootstrap.servers": address})
     values = admin.describe_configs([resource])[resource].result(PATIENCE_S)
-    expect_equal((values["retention.ms"].value, values["cleanup.policy"].value), ("1234567", "delete"), "configs")
-    admin.delete_topics([topic])[topic].result(PATIENCE_S)
-    wait_for(lambda: topic not in admin.list_topics().topics, "the topic is gone")
+    say("config", values[wanted["name"]].value)
 
 
-def list_offsets(address: str) -> None:
-    topic = f"{TOPIC}-list"
-    produce(address, topic, [{"value": b"%d" % i, "timestamp": 1_700_000_000_000 + (i * 7) % 10} for i in range(10)])
+def delete(address: str, wanted: dict) -> None:
     admin = AdminClient({"bootstrap.servers": address})
-    partition = TopicPartition(topic, 0)
-    seen = []
-    for spec in (OffsetSpec.earliest(), OffsetSpec.latest(), OffsetSpec.max_timestamp()):
-        seen.append(admin.list_offsets({partition: spec})[partition].result(PATIENCE_S).offset)
-    expect_equal(seen, [0, 10, 7], "earliest, latest, offset of the largest time")
+    admin.delete_topics([wanted["topic"]])[wanted["topic"]].result(PATIENCE_S)
 
 
-def commit_half(address: str) -> None:
-    topic = f"{TOPIC}-restart"
-    produce(address, topic, [{"value": b"%d" % i} for i in range(10)])
-    consumer = Consumer({"bootstrap.servers": address, "group.id": topic, "auto.offset.reset": "earliest",
-                         "enable.auto.commit": False})
-    consumer.subscribe([topic])
-    expect_equal([message.value() for message in read(consumer, 5)], [b"%d" % i for i in range(5)], "the first five")
-    consumer.commit(offsets=[TopicPartition(topic, 0, 5, metadata="half")], asynchronous=False)
-    consumer.close()
+def offsets(address: str, wanted: dict) -> None:
+    admin, place = AdminClient({"bootstrap.servers": address}), TopicPartition(wanted["topic"], int(wanted["partition"]))
+    say("offsets", *(admin.list_offsets({place: spec})[place].result(PATIENCE_S).offset
+                     for spec in (OffsetSpec.earliest(), OffsetSpec.latest())))
 
 
-def resume(address: str) -> None:
-    topic = f"{TOPIC}-restart"
-    consumer = Consumer({"bootstrap.servers": address, "group.id": topic, "auto.offset.reset": "earliest",
-                         "enable.auto.commit": False})
-    consumer.subscribe([topic])
-    expect_equal([message.value() for message in read(consumer, 5)], [b"%d" % i for i in range(5, 10)],
-                 "the other five")
-    consumer.close()
-    admin = AdminClient({"bootstrap.servers": address})  # only now: it crashes on a coordinator that still loads
-    offsets = admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(topic)])[topic].result(PATIENCE_S)
-    expect_equal([(row.topic, row.partition, row.offset, row.metadata) for row in offsets.topic_partitions],
-                 [(topic, 0, 5, "half")], "committed offsets")
+def groups(address: str, _: dict) -> None:
+    admin = AdminClient({"bootstrap.servers": address})
+    for row in admin.list_consumer_groups().result(PATIENCE_S).valid:
+        say("group", row.group_id)
 
 
-CASES = [
-    *[(f"codec {name}", codec, name) for name in ("none", "gzip", "snappy", "lz4", "zstd")],
-    ("idempotent producer", idempotent),
-    *[(f"acks {level}", acks, level) for level in ("0", "1", "all")],
-    ("null and empty keys and values", empty_parts),
-    ("seek by time", seek_by_time),
-    *[(f"group of two, {strategy}", group_of_two, strategy) for strategy in ("range", "cooperative-sticky")],
-    ("static member", static_member),
-    ("topics and configs", topics),
-    ("list offsets", list_offsets),
-]
-BEFORE_RESTART = [("commit, then restart", commit_half)]
-AFTER_RESTART = [("resume after the restart", resume)]
+def delete_group(address: str, wanted: dict) -> None:
+    admin = AdminClient({"bootstrap.servers": address})
+    admin.delete_consumer_groups([wanted["group"]])[wanted["group"]].result(PATIENCE_S)
+
+
+def tell() -> None:
+    about(f"{version()} (librdkafka {libversion()[0]})", {})
+
+
+def number_of(error: Exception) -> int | None:
+    return error.args[0].code() if isinstance(error, KafkaException) and hasattr(error.args[0], "code") else None
+
+
+if __name__ == "__main__":
+    verbs = (produce, consume, member, create, grow, describe, config, delete, offsets, groups, delete_group)
+    run({"about": tell} | {verb.__name__: verb for verb in verbs}, number_of)

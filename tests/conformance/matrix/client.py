@@ -1,0 +1,70 @@
+"""A client of the matrix: where its program is, and what it says of itself."""
+
+import hashlib
+import os
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from fnmatch import fnmatch
+from pathlib import Path
+
+from lib.report import Failure, expect
+
+CLIENTS = Path(__file__).resolve().parent.parent / "clients"
+CACHE = CLIENTS.parents[2] / ".cache" / "clients"
+BUILD_LIMIT_S = 900
+ABOUT_LIMIT_S = 60
+
+
+@dataclass
+class Client:
+    name: str
+    title: str
+    family: str  # the library that does the work; a client is never checked by its own
+    version: str = ""
+    refused: list[tuple[str, str]] = field(default_factory=list)  # rows that it cannot do, and why
+
+    def is_built(self) -> bool:
+        return (CLIENTS / self.name / "build").exists()
+
+    def command(self) -> list[str]:
+        if self.is_built():
+            return [str(self.output() / "client")]
+        return [sys.executable, str(CLIENTS / f"{self.name}.py")]
+
+    def output(self) -> Path:
+        """A folder of its own for each state of the client's sources."""
+        digest = hashlib.sha256()
+        for path in sorted((CLIENTS / self.name).rglob("*")):
+            if path.is_file():
+                digest.update(path.relative_to(CLIENTS).as_posix().encode() + b"\0" + path.read_bytes())
+        return CACHE / f"{self.name}-{digest.hexdigest()[:12]}"
+
+    def prepare(self) -> None:
+        """Builds the program if its sources have changed, and asks what it can do."""
+        if self.is_built() and not (self.output() / "client").exists():
+            self.build()
+        ran = subprocess.run([*self.command(), "about"], capture_output=True, text=True, timeout=ABOUT_LIMIT_S)
+        expect(ran.returncode == 0, f"{self.name} about left with {ran.returncode}: {ran.stderr.strip()[-500:]}")
+        for line in ran.stdout.splitlines():
+            word, _, rest = line.partition(" ")
+            if word == "version":
+                self.version = rest
+            elif word == "not":
+                row, _, reason = rest.partition(": ")
+                self.refused.append((row, reason))
+            else:
+                raise Failure(f"{self.name} about printed {line!r}")
+        expect(bool(self.version), f"{self.name} about names no version")
+
+    def build(self) -> None:
+        output = self.output()
+        output.mkdir(parents=True, exist_ok=True)
+        ran = subprocess.run([CLIENTS / self.name / "build", output], stdin=subprocess.DEVNULL, text=True,
+                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=BUILD_LIMIT_S)
+        built = output / "client"
+        expect(ran.returncode == 0 and os.access(built, os.X_OK), f"{self.name} does not build:\n{ran.stdout[-3000:]}")
+
+    def refusal(self, row: str) -> str | None:
+        """Why the client cannot do a row; None if it can."""
+        return next((reason for pattern, reason in self.refused if fnmatch(row, pattern)), None)
