@@ -6,4 +6,6 @@ CLIENTS = (
     Client("kafka_python", "kafka-python", family="kafka-python"),
     Client("aio_kafka", "aiokafka", family="aiokafka"),
     Client("confluent", "confluent-kafka (Python)", family="librdkafka"),
+    Client("java", "Kafka's Java clients", family="java"),
+    Client("kcat", "kcat", family="librdkafka"),
 )

@@ -46,6 +46,7 @@ ROWS = (
     Row("group of three, range", groups.of_three, {"assignor": "range"}),
     Row("group of three, cooperative", groups.of_three, {"assignor": "cooperative"}, long=True),
     Row("group with static members", groups.static_member),
+    Row("describe a topic", admin.describe),
     Row("topics", admin.topics),
     Row("topic errors", admin.topic_errors),
     Row("invalid topic", admin.invalid_topic),

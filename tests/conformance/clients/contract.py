@@ -50,13 +50,14 @@ def acked(index: int, offset: int | None) -> None:
     say("acked", index, "-" if offset is None or offset < 0 else offset)
 
 
-def end_of_input() -> threading.Event:
-    """Set once the standard input has ended."""
+def end_of_input(then=lambda: None) -> threading.Event:
+    """Set once the standard input has ended, before `then` is called."""
     ended = threading.Event()
 
     def watch() -> None:
         sys.stdin.read()
         ended.set()
+        then()
 
     threading.Thread(target=watch, daemon=True).start()
     return ended

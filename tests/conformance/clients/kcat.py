@@ -1,140 +1,144 @@
-"""kcat, the command-line client on librdkafka, as Debian 12 has it."""
+"""kcat, the command-line client on librdkafka, as a program of the matrix: each verb is a kcat or several."""
 
 import json
 import subprocess
-import threading
-import time
+import sys
 
-from lib.report import expect, expect_equal
+from contract import HEARTBEAT_MS, Wanted, about, acked, end_of_input, run, say, say_record, wanted_records
 
-TOPIC = "kcat"
-PATIENCE_S = 30
+KEY_MARK = "\x1f"  # between a key and a value, which are text here
+FLUSH_S = 120
+ENDS = "kcat ends when no broker is up"
 
 
-def kcat(address: str, *arguments, text: str | None = None) -> str:
-    ran = subprocess.run(["kcat", "-b", address, *map(str, arguments)], input=text, capture_output=True, text=True,
-                         timeout=PATIENCE_S)
-    expect_equal(ran.returncode, 0, f"exit code of kcat {' '.join(map(str, arguments))}: {ran.stderr}")
+def kcat(address: str, *words) -> list[str]:
+    return ["kcat", "-b", address, *map(str, words)]
+
+
+def printed(command: list[str]) -> str:
+    ran = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    if ran.returncode:
+        raise RuntimeError(ran.stderr.strip())
     return ran.stdout
 
 
-def consume(address: str, topic: str, shape: str, *arguments) -> list[str]:
-    """Every message of a topic, each as a line of the given shape."""
-    return kcat(address, "-q", "-C", "-t", topic, "-o", "beginning", "-e", "-f", shape + "\\n", *arguments).splitlines()
+def style(record: Wanted) -> list[str]:
+    """The options under which a record can be written; they hold for all records of a kcat."""
+    headers = [word for name, value in record.headers
+               for word in ("-H", name if value is None else f"{name}={value.decode()}")]
+    nulls = ["-Z"] if None in (record.key, record.value) else []
+    return ["-p", str(record.partition), "-K", KEY_MARK, *nulls, *headers]
 
 
-def codec(address: str, name: str) -> None:
-    topic = f"{TOPIC}-codec-{name}"
-    sent = [f"k{i}:value {i} " + "x" * 100 for i in range(300)]
-    kcat(address, "-P", "-t", topic, "-z", name, "-K", ":", "-H", "a=1", "-H", "b=two", text="\n".join(sent) + "\n")
-    expect_equal(consume(address, topic, "%o %k:%s %h"), [f"{i} {text} a=1,b=two" for i, text in enumerate(sent)],
-                 "messages")
+def produce(address: str, wanted: dict) -> None:
+    base = kcat(address, "-P", "-t", wanted["topic"], "-z", wanted.get("codec", "none"),
+                "-X", f"acks={wanted.get('acks', 'all')}", "-X", "linger.ms=5", "-X", f"message.timeout.ms={FLUSH_S}000",
+                "-X", f"enable.idempotence={'true' if wanted.get('idempotence') == 'yes' else 'false'}")
+    process, now, count = None, None, 0
+    for record in wanted_records():
+        if style(record) != now:
+            finish(process)
+            now = style(record)
+            process = subprocess.Popen(base + now, stdin=subprocess.PIPE)
+        line = (record.key or b"") + KEY_MARK.encode() + (record.value or b"") + b"\n"
+        process.stdin.write(line)
+        process.stdin.flush()
+        count += 1
+    finish(process)
+    for index in range(count):  # kcat says nothing before its end
+        acked(index, None)
 
 
-def empty_parts(address: str) -> None:
-    topic = f"{TOPIC}-empty"
-    kcat(address, "-P", "-t", topic, "-Z", "-K", ":", text=":no key\nno value:\n:\nkey:value\n")
-    expect_equal(consume(address, topic, "%k/%K/%s/%S"),
-                 ["/-1/no key/6", "no value/8//-1", "/-1//-1", "key/3/value/5"], "keys, values and their lengths")
+def finish(process: subprocess.Popen | None) -> None:
+    if process is not None:
+        process.stdin.close()
+        if process.wait(timeout=FLUSH_S):
+            raise RuntimeError(f"kcat left with {process.returncode}")
 
 
-def seek_by_time(address: str) -> None:
-    topic = f"{TOPIC}-time"
-    kcat(address, "-P", "-t", topic, text="early\n")
-    time.sleep(0.2)
-    now_ms = int(time.time() * 1000)
-    kcat(address, "-P", "-t", topic, text="late\nlater\n")
-    expect_equal(consume(address, topic, "%o %s", "-o", f"s@{now_ms}"), ["1 late", "2 later"], "messages since then")
-    expect_equal(kcat(address, "-Q", "-t", f"{topic}:0:{now_ms}").split(), [topic, "[0]", "offset", "1"], "offset")
+def print_messages(command: list[str]) -> None:
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
+    for line in process.stdout:
+        print_message(line)
+    if process.wait():
+        raise RuntimeError(f"kcat left with {process.returncode}")
 
 
-def metadata(address: str) -> None:
-    topic = f"{TOPIC}-metadata"
-    kcat(address, "-P", "-t", topic, text="x\n")
-    listed = json.loads(kcat(address, "-L", "-J", "-t", topic))
-    expect_equal(listed["brokers"], [{"id": 1, "name": address}], "brokers")
-    expect_equal(listed["topics"], [{"topic": topic, "partitions": [
-        {"partition": 0, "leader": 1, "replicas": [{"id": 1}], "isrs": [{"id": 1}]}]}], "topics")
+def print_message(line: str) -> None:
+    message = json.loads(line)
+    headers = message.get("headers", [])
+    say_record(message["partition"], message["offset"], message["ts"], as_bytes(message["key"]),
+               as_bytes(message["payload"]), [(name, as_bytes(value)) for name, value in
+                                              zip(headers[::2], headers[1::2])])
 
 
-class Member(threading.Thread):
-    """kcat -G: a member of a group; its notes tell of assignments, its lines are messages."""
-
-    def __init__(self, address: str, group: str, topic: str):
-        super().__init__(daemon=True)
-        self.process = subprocess.Popen(
-            ["kcat", "-b", address, "-u", "-G", group, "-X", "auto.offset.reset=earliest",
-             "-X", "heartbeat.interval.ms=300", "-X", "session.timeout.ms=10000", topic],
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        self.notes: list[str] = []
-        self.values: list[str] = []
-        self.start()
-        threading.Thread(target=self.read_notes, daemon=True).start()
-
-    def run(self) -> None:
-        for line in self.process.stdout:
-            self.values.append(line.strip())
-
-    def read_notes(self) -> None:
-        for line in self.process.stderr:
-            self.notes.append(line)
-
-    def assigned(self) -> int:
-        """How many partitions the last assignment held."""
-        given = [note.split("assigned:")[1].count("[") for note in self.notes if "assigned:" in note]
-        return given[-1] if given else 0
-
-    def leave(self) -> None:
-        self.process.terminate()
-        self.process.wait(timeout=PATIENCE_S)
+def as_bytes(text: str | None) -> bytes | None:
+    return None if text is None else text.encode()
 
 
-def wait_for(condition, what: str) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while not condition():
-        expect(time.monotonic() < deadline, f"{what}: not within {PATIENCE_S} s")
-        time.sleep(0.05)
+def consume(address: str, wanted: dict) -> None:
+    start = wanted["from"]
+    if start == "end":  # looked up now, for kcat would look it up some time later
+        start = str(query(address, wanted, -1))
+    elif start.startswith("time:"):
+        start = "s@" + start.removeprefix("time:")
+    say("ready")
+    print_messages(kcat(address, "-q", "-u", "-J", "-C", "-t", wanted["topic"], "-p", wanted["partition"], "-o",
+                        "beginning" if start == "start" else start, "-c", wanted["count"]))
 
 
-def group_of_two(address: str) -> None:
-    from kafka import KafkaAdminClient
-
-    group = topic = f"{TOPIC}-group"
-    with KafkaAdminClient(bootstrap_servers=address) as admin:
-        admin.create_topics({topic: {"num_partitions": 4, "replication_factor": 1}}, wait_for_metadata=True)
-    first = Member(address, group, topic)
-    wait_for(lambda: first.assigned() == 4, "one member has all partitions")
-    second = Member(address, group, topic)
-    wait_for(lambda: first.assigned() == second.assigned() == 2, "two members share the partitions")
-    for partition in range(4):
-        kcat(address, "-P", "-t", topic, "-p", partition, text=f"a{partition}\nb{partition}\n")
-    wait_for(lambda: len(first.values) == len(second.values) == 4, "each reads its half")
-    second.leave()
-    wait_for(lambda: first.assigned() == 4, "the one that stays has all partitions again")
-    first.leave()
-    expect_equal(sorted(first.values + second.values), sorted(f"{c}{i}" for c in "ab" for i in range(4)), "values")
+def query(address: str, wanted: dict, moment: int) -> int:
+    return int(printed(kcat(address, "-Q", "-t", f"{wanted['topic']}:{wanted['partition']}:{moment}")).split()[-1])
 
 
-def read_group(address: str, count: int) -> list[str]:
-    topic = f"{TOPIC}-restart"
-    return kcat(address, "-q", "-u", "-G", topic, "-X", "auto.offset.reset=earliest", "-c", count, topic).splitlines()
+def member(address: str, wanted: dict) -> None:
+    settings = {"auto.offset.reset": "earliest", "heartbeat.interval.ms": HEARTBEAT_MS,
+                "session.timeout.ms": wanted.get("session_ms", 6000),
+                "partition.assignment.strategy": {"range": "range", "cooperative": "cooperative-sticky"}[
+                    wanted.get("assignor", "range")]}
+    if "instance" in wanted:
+        settings["group.instance.id"] = wanted["instance"]
+    options = [word for name, value in settings.items() for word in ("-X", f"{name}={value}")]
+    command = kcat(address, "-q", "-u", "-J", *options, "-G", wanted["group"])
+    if "count" in wanted:
+        print_messages([*command, "-c", wanted["count"], wanted["topic"]])
+        return
+    process = subprocess.Popen([*command, wanted["topic"]], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
+    ended = end_of_input(process.terminate)
+    for line in process.stdout:
+        print_message(line)
+    process.wait()
+    if not ended.is_set():
+        raise RuntimeError(f"kcat left with {process.returncode}")
 
 
-def commit_half(address: str) -> None:
-    kcat(address, "-P", "-t", f"{TOPIC}-restart", text="".join(f"{i}\n" for i in range(10)))
-    expect_equal(read_group(address, 5), [f"{i}" for i in range(5)], "the first five")
+def describe(address: str, wanted: dict) -> None:
+    topic = json.loads(printed(kcat(address, "-L", "-J", "-t", wanted["topic"])))["topics"][0]
+    for row in sorted(topic["partitions"], key=lambda row: row["partition"]):
+        say("partition", row["partition"], "leader", row["leader"],
+            "replicas", ",".join(str(node["id"]) for node in row["replicas"]),
+            "isr", ",".join(str(node["id"]) for node in row["isrs"]))
 
 
-def resume(address: str) -> None:
-    expect_equal(read_group(address, 5), [f"{i}" for i in range(5, 10)], "the other five")
+def offsets(address: str, wanted: dict) -> None:
+    say("offsets", query(address, wanted, -2), query(address, wanted, -1))
 
 
-CASES = [
-    *[(f"codec {name}", codec, name) for name in ("none", "gzip", "snappy", "lz4", "zstd")],
-    ("null keys and values", empty_parts),
-    ("seek by time", seek_by_time),
-    ("metadata", metadata),
-    ("group of two", group_of_two),
-]
-BEFORE_RESTART = [("commit, then restart", commit_half)]
-AFTER_RESTART = [("resume after the restart", resume)]
+def tell() -> None:
+    version = subprocess.run(["kcat", "-V"], capture_output=True, text=True).stdout
+    words = version[version.index("Version"):].replace(",", "").split()
+    about(f"{words[1]} (librdkafka {words[words.index('librdkafka') + 1]})", {
+        "produce null and empty": "-Z makes every empty key and value null",
+        "* any bytes": "keys and values are text",
+        "* odd headers": "a header's value is text",
+        "produce times": "no option sets a time",
+        "restart: produce*": ENDS, "restart: consume": ENDS, "restart: group": ENDS, "kill: produce*": ENDS,
+        "kill: group": ENDS,
+        "topics": "no admin client", "topic *": "no admin client", "invalid topic": "no admin client",
+        "more partitions": "no admin client", "groups": "no admin client",
+    })
+
+
+if __name__ == "__main__":
+    verbs = (produce, consume, member, describe, offsets)
+    run({"about": tell} | {verb.__name__: verb for verb in verbs}, lambda error: None)

@@ -15,6 +15,11 @@ def described(count: int) -> list[str]:
     return [f"partition {i} leader 1 replicas 1 isr 1" for i in range(count)]
 
 
+def describe(stage: Stage) -> None:
+    stage.create_topic(3)
+    expect_equal(stage.run("describe", topic=stage.topic), described(3), "description")
+
+
 def topics(stage: Stage) -> None:
     stage.run("create", topic=stage.topic, partitions=3)
     wait_for(lambda: stage.topic in witness.topics(stage.broker.address), "the new topic appears")

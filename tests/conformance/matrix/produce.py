@@ -32,15 +32,10 @@ def acks(stage: Stage, level: str) -> None:
     acked = stage.produce(sent, acks=level)
     if level == "0":  # nothing tells when the broker has them
         acked = dict.fromkeys(range(len(sent)))
-        wait_until_stored(stage, len(sent))
+        wait_for(lambda: stored.count(stage.broker, stage.topic) >= len(sent), "all records are stored")
     check(stage, sent, acked)
     producers = {batch.producer_id for batch in stored.batches(stage.broker, stage.topic)}
     expect_equal(producers, {NO_PRODUCER}, "producer ids of batches without idempotence")
-
-
-def wait_until_stored(stage: Stage, count: int) -> None:
-    wait_for(lambda: sum(batch.records for batch in stored.batches(stage.broker, stage.topic)) >= count,
-             f"{count} records are stored")
 
 
 def idempotence(stage: Stage) -> None:

@@ -30,3 +30,7 @@ def batches(broker, topic: str, partition: int = 0) -> list[Batch]:
             found.append(Batch(fields[0], CODECS[fields[5] & 7], fields[9], fields[12]))
             at += BEFORE_LENGTH + fields[1]
     return found
+
+
+def count(broker, topic: str) -> int:
+    return sum(batch.records for batch in batches(broker, topic))
