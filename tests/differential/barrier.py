@@ -1,0 +1,78 @@
+"""Waits until the peer has applied what it answered.
+
+Kafka answers a change of metadata when the controller has committed it; its broker half applies it a moment later, on a thread
+of its own. The image's offset is the features' epoch of ApiVersions; a second change, made here, is published only
+when all publishers are done with the first."""
+
+import time
+
+from lib import wire
+from pair import Step
+from schema import Api
+
+LIMIT_S = 20
+LEADER_NOT_AVAILABLE, UNKNOWN_TOPIC, NONE = 5, 3, 0
+MUTATING = {"CreateTopics", "DeleteTopics", "CreatePartitions", "AlterConfigs", "IncrementalAlterConfigs", "FindCoordinator",
+            "AlterClientQuotas", "UpdateFeatures", "ElectLeaders", "AlterPartitionReassignments"}
+
+
+def wanted_topics(step: Step, answer) -> list[str]:
+    """Names that a Metadata request makes the brokers create, after their answer."""
+    if step.api != "Metadata" or not isinstance(answer, dict) or not (step.version < 4 or step.body["allow_auto_topic_creation"]):
+        return []
+    return [topic["name"] for topic in answer["topics"] if topic["error_code"] in (LEADER_NOT_AVAILABLE, UNKNOWN_TOPIC)
+            and topic["name"]]
+
+
+class Barrier:
+    """A connection of its own to the peer, and to Gregor for topics that come by themselves."""
+
+    def __init__(self, ports: list[int], apis: dict[str, Api], ask):
+        self.ports, self.apis, self.ask = ports, apis, ask
+        self.peer = wire.connect(ports[0])
+
+    def close(self) -> None:
+        self.peer.close()
+
+    def wait(self) -> None:
+        self.wait_for_image(self.committed())
+        entity = [{"entity_type": "client-id", "entity_name": "barrier"}]
+        change = {"key": "producer_byte_rate", "value": time.time(), "remove": False}
+        self.ask(self.peer, "AlterClientQuotas", 1, {"entries": [{"entity": entity, "ops": [change]}]})
+        self.wait_for_image(self.committed())
+
+    def committed(self) -> int:
+        topics = [{"topic_name": "__cluster_metadata", "partitions": [{"partition_index": 0}]}]
+        answer = self.ask(self.peer, "DescribeQuorum", 0, {"topics": topics})
+        return answer["topics"][0]["partitions"][0]["high_watermark"] - 1
+
+    def wait_for_image(self, offset: int) -> None:
+        body = {"client_software_name": "barrier", "client_software_version": "1"}
+        poll(lambda: self.ask(self.peer, "ApiVersions", 3, body)["finalized_features_epoch"] >= offset, "the peer's image")
+
+    def wait_until_warm(self) -> None:
+        """Both coordinators lead and have loaded every partition of __consumer_offsets, and have producer ids at hand."""
+        names = [f"group-{number}" for number in range(40)]
+        for port in self.ports:
+            with wire.connect(port) as connection:
+                find, describe = {"key": names[0], "key_type": 0}, {"groups": names}
+                poll(lambda: self.ask(connection, "FindCoordinator", 3, find)["error_code"] == NONE, "a coordinator")
+                poll(lambda: all(group["error_code"] == NONE for group in
+                                 self.ask(connection, "DescribeGroups", 5, describe)["groups"]), "all coordinators")
+                producer = {"transactional_id": None, "transaction_timeout_ms": 60_000}
+                poll(lambda: self.ask(connection, "InitProducerId", 2, producer)["error_code"] == NONE, "producer ids")
+
+    def wait_for_topics(self, names: list[str]) -> None:
+        for port in self.ports:
+            with wire.connect(port) as connection:
+                body = {"topics": [{"name": name} for name in names], "allow_auto_topic_creation": False}
+                poll(lambda: all(topic["error_code"] != UNKNOWN_TOPIC
+                                 for topic in self.ask(connection, "Metadata", 9, body)["topics"]), f"topics {names}")
+
+
+def poll(condition, what: str) -> None:
+    deadline = time.monotonic() + LIMIT_S
+    while not condition():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{what} after {LIMIT_S} s")
+        time.sleep(0.001)

@@ -1,0 +1,124 @@
+"""One run of steps against both brokers in a namespace of its own, so that runs do not see each other's topics and groups.
+
+Names in steps are written with "@", which stands for the namespace: no topic of Kafka may have one in its name."""
+
+import re
+from dataclasses import dataclass, field, replace
+
+import barrier
+import batches
+import known
+from compare import GREGOR, PEER, Comparison, Difference, Pairs, Ref
+from pair import Brokers, Pair, Pending, Step
+
+FOREIGN = re.compile(r"run\d+-")
+
+
+@dataclass
+class Outcome:
+    """What became of one answer: `seen` is the peer's, with references and "@"; None while a request waits."""
+
+    step: Step
+    body: dict
+    seen: object = None
+    answers: list = field(default_factory=lambda: [None, None])
+    differences: list[Difference] = field(default_factory=list)
+
+
+class Session:
+    count = 0
+
+    def __init__(self, brokers: Brokers, apis: dict):
+        Session.count += 1
+        self.namespace = f"run{Session.count}-"
+        self.apis = apis
+        self.pair = Pair(brokers, apis)
+        self.pairs = Pairs()
+        self.used: set[known.Known] = set()
+        self.names: dict[int, str] = {}  # of the steps that wait
+        self.barrier = barrier.Barrier(self.pair.ports(), apis, self.pair.ask)
+        self.is_peer_behind = False
+        self.is_over = False  # a known difference has made the brokers' states differ
+
+    def close(self) -> None:
+        self.pair.close()
+        self.barrier.close()
+
+    # ---- requests: references, names and batches become bytes, for each side its own
+
+    def render(self, side: int, value):
+        if isinstance(value, dict):
+            body = {key: self.render(side, inner) for key, inner in value.items()}
+            return batches.build_all(body["$batches"]) if "$batches" in body else body
+        if isinstance(value, list):
+            return [self.render(side, inner) for inner in value]
+        if isinstance(value, Ref):
+            return self.pairs.value(value, side)
+        return value.replace("@", self.namespace) if isinstance(value, str) else value
+
+    def unrender(self, value):
+        if isinstance(value, dict):
+            return {key: self.unrender(inner) for key, inner in value.items()}
+        if isinstance(value, list):
+            return [self.unrender(inner) for inner in value]
+        return value.replace(self.namespace, "@") if isinstance(value, str) else value
+
+    def is_foreign(self, element) -> bool:
+        """A topic or a group of another run."""
+        texts = element.values() if isinstance(element, dict) else [element]
+        return any(isinstance(text, str) and FOREIGN.match(text) and not text.startswith(self.namespace)
+                   for text in texts)
+
+    # ---- steps
+
+    def perform(self, step: Step, name: str) -> list[Outcome]:
+        """The outcome of the step, then of earlier ones whose wait has ended."""
+        self.await_peer(step)
+        payloads = [self.pair.payload(step, self.render(side, step.body)) for side in (PEER, GREGOR)]
+        answers = self.pair.exchange(step, payloads)
+        outcomes = [self.judge(step, name, answers)]
+        if answers == [None, None]:
+            self.names[id(step)] = name
+        if not step.has_answer:
+            outcomes += self.probe(step, name)
+        return outcomes + [self.late(pending) for pending in self.pair.settle()]
+
+    def await_peer(self, step: Step) -> None:
+        if self.is_peer_behind and step.api not in barrier.MUTATING:
+            self.barrier.wait()
+        self.is_peer_behind = step.api in barrier.MUTATING
+
+    def probe(self, step: Step, name: str) -> list[Outcome]:
+        """Is the connection still open after a request that gets no answer?"""
+        return self.perform(replace(step, api="ApiVersions", version=0, body={}, has_answer=True, mangle=[]), f"{name}+")
+
+    def late(self, pending: Pending) -> Outcome:
+        return self.judge(pending.step, self.names.pop(id(pending.step), "?"), pending.answers)
+
+    def judge(self, step: Step, name: str, answers: list) -> Outcome:
+        outcome = Outcome(step, self.unrender(step.body), answers=answers)
+        if isinstance(answers[PEER], dict) and isinstance(answers[GREGOR], dict):
+            comparison = Comparison(self.apis[step.api].response, self.pairs, name, self.is_foreign)
+            comparison.run(*answers)
+            outcome.differences = comparison.differences
+            outcome.seen = self.unrender(comparison.seen)
+        else:
+            outcome.seen = answers[PEER]
+            if answers[PEER] != answers[GREGOR]:
+                outcome.differences = [Difference("answer", *answers)]
+                self.pair.disconnect(step.connection)
+        if new_topics := barrier.wanted_topics(step, answers[PEER]):
+            self.barrier.wait_for_topics(new_topics)
+            self.is_peer_behind = True
+        outcome.differences = [difference for difference in outcome.differences if not self.is_known(step, difference)]
+        if self.is_over:
+            outcome.differences = []
+        return outcome
+
+    def is_known(self, step: Step, difference: Difference) -> bool:
+        for entry in known.KNOWN:
+            if entry.explains(step, difference):
+                self.used.add(entry)
+                self.is_over |= entry.ends_run
+                return True
+        return False
