@@ -1,5 +1,6 @@
 """The clients of the matrix in the order of the table."""
 
+from matrix import kafka_tools
 from matrix.client import Client
 
 CLIENTS = (
@@ -7,5 +8,10 @@ CLIENTS = (
     Client("aio_kafka", "aiokafka", family="aiokafka"),
     Client("confluent", "confluent-kafka (Python)", family="librdkafka"),
     Client("java", "Kafka's Java clients", family="java"),
+    Client("java_console", "Kafka's command-line tools", family="java"),
+    Client("verifiable", "VerifiableProducer, VerifiableConsumer", family="java", own_rows=kafka_tools.VERIFIABLE),
+    Client("performance", "kafka-producer-perf-test, kafka-consumer-perf-test", family="java",
+           own_rows=kafka_tools.PERFORMANCE),
+    Client("librdkafka_c", "librdkafka (C)", family="librdkafka"),
     Client("kcat", "kcat", family="librdkafka"),
 )

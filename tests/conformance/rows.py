@@ -1,20 +1,9 @@
 """The rows of the matrix: what every client is asked to do. README.md says what a client is."""
 
-from dataclasses import dataclass, field
-
 from matrix import admin, consume, groups, produce, restarts
+from matrix.row import Row
 
 CODECS = ("none", "gzip", "snappy", "lz4", "zstd")
-
-
-@dataclass(frozen=True)
-class Row:
-    name: str
-    play: object
-    arguments: dict = field(default_factory=dict)
-    long: bool = False  # not in what CI runs
-    restarts: bool = False  # the broker goes away, so that nothing else may run beside it
-
 
 ROWS = (
     *(Row(f"produce {name}", produce.codec, {"name": name}) for name in CODECS),

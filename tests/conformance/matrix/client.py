@@ -8,7 +8,10 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from pathlib import Path
 
+from lib import peer_tool
 from lib.report import Failure, expect
+
+from matrix.row import Row
 
 CLIENTS = Path(__file__).resolve().parent.parent / "clients"
 CACHE = CLIENTS.parents[2] / ".cache" / "clients"
@@ -21,6 +24,7 @@ class Client:
     name: str
     title: str
     family: str  # the library that does the work; a client is never checked by its own
+    own_rows: tuple[Row, ...] = ()  # in place of the common ones, for what is no program but a set of Kafka's tools
     version: str = ""
     refused: list[tuple[str, str]] = field(default_factory=list)  # rows that it cannot do, and why
 
@@ -42,6 +46,9 @@ class Client:
 
     def prepare(self) -> None:
         """Builds the program if its sources have changed, and asks what it can do."""
+        if self.own_rows:
+            self.version = peer_tool.version()
+            return
         if self.is_built() and not (self.output() / "client").exists():
             self.build()
         ran = subprocess.run([*self.command(), "about"], capture_output=True, text=True, timeout=ABOUT_LIMIT_S)

@@ -29,7 +29,10 @@ class Stage:
 
     def start(self, verb: str, **arguments) -> Running:
         words = [f"{name}={value}" for name, value in arguments.items()]
-        self.running.append(Running([*self.client.command(), verb, self.broker.address, *words]))
+        return self.launch([*self.client.command(), verb, self.broker.address, *words])
+
+    def launch(self, command: list[str]) -> Running:
+        self.running.append(Running(command))
         return self.running[-1]
 
     def run(self, verb: str, limit_s: float = PATIENCE_S, **arguments) -> list[str]:

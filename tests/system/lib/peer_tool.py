@@ -1,5 +1,6 @@
 """The peer's command-line tools, run against a broker of either flavour."""
 
+import re
 import subprocess
 
 from lib.broker import PEER
@@ -18,3 +19,9 @@ def run(name: str, *arguments, text: str | None = None, may_fail: bool = False) 
     if ran.returncode != 0 and not may_fail:
         raise RuntimeError(f"kafka-{name} {' '.join(map(str, arguments))} left with {ran.returncode}: {ran.stdout}")
     return ran.stdout
+
+
+def version() -> str:
+    """The version of Kafka whose tools these are."""
+    classpath = subprocess.run([PEER, "classpath"], capture_output=True, text=True, check=True).stdout
+    return re.search(r"/kafka-clients-([\d.]+)\.jar", classpath)[1]
