@@ -50,7 +50,7 @@ class Matrix:
     def play_client(self, client: Client) -> None:
         """The rows of one client; a broker or a program that does not even start is a failure as well."""
         try:
-            client.prepare()
+            client.prepare([row.name for row in ROWS])
             with Broker(self.flavour, "conformance") as broker:
                 self.play_rows(client, broker)
         except Exception as error:

@@ -1,6 +1,7 @@
 """kafka-python as a program of the matrix."""
 
 import sys
+import time
 
 from contract import (HEARTBEAT_MS, RETRY_MS, about, acked, end_of_input, run, say, say_record, topic_configs,
                       wanted_records)
@@ -8,7 +9,7 @@ from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, OffsetAndMetad
 from kafka.admin import ConfigResource, ConfigResourceType
 from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
 from kafka.coordinator.assignors.range import RangePartitionAssignor
-from kafka.errors import KafkaError
+from kafka.errors import KafkaConnectionError, KafkaError
 
 ASSIGNORS = {"range": RangePartitionAssignor, "cooperative": CooperativeStickyAssignor}
 POLL_MS = 100
@@ -30,6 +31,15 @@ def produce(address: str, wanted: dict) -> None:
     producer.close()
 
 
+def poll(consumer: KafkaConsumer, **limits) -> dict:
+    """What a poll brings; nothing while the broker is away, of which some polls throw."""
+    try:
+        return consumer.poll(POLL_MS, **limits)
+    except KafkaConnectionError:
+        time.sleep(POLL_MS / 1000)
+        return {}
+
+
 def print_all(messages) -> None:
     for message in messages:
         say_record(message.partition, message.offset, message.timestamp, message.key, message.value, message.headers)
@@ -43,7 +53,7 @@ def consume(address: str, wanted: dict) -> None:
     say("ready")
     left = int(wanted["count"])
     while left > 0:
-        messages = consumer.poll(POLL_MS).get(place, [])[:left]
+        messages = poll(consumer).get(place, [])[:left]
         print_all(messages)
         left -= len(messages)
     consumer.close()
@@ -71,7 +81,7 @@ def member(address: str, wanted: dict) -> None:
         return
     ended = end_of_input()
     while not ended.is_set():
-        for messages in consumer.poll(POLL_MS).values():
+        for messages in poll(consumer).values():
             print_all(messages)
     consumer.close()
 
@@ -80,7 +90,7 @@ def read_some(consumer: KafkaConsumer, count: int) -> None:
     """Exactly so many records, and the places behind them committed."""
     places = {}
     while count > 0:
-        for place, messages in consumer.poll(POLL_MS, max_records=count).items():
+        for place, messages in poll(consumer, max_records=count).items():
             print_all(messages)
             count -= len(messages)
             places[place] = OffsetAndMetadata(messages[-1].offset + 1, "", -1)

@@ -132,8 +132,7 @@ def tell() -> None:
         "* any bytes": "keys and values are text",
         "* odd headers": "a header's value is text",
         "produce times": "no option sets a time",
-        "restart: produce*": ENDS, "restart: consume": ENDS, "restart: group": ENDS, "kill: produce*": ENDS,
-        "kill: group": ENDS,
+        "restart wh*": ENDS, "restart with*": ENDS, "kill wh*": ENDS, "kill with*": ENDS,
         "topics": "no admin client", "topic *": "no admin client", "invalid topic": "no admin client",
         "more partitions": "no admin client", "groups": "no admin client",
     })

@@ -44,8 +44,8 @@ class Client:
                 digest.update(path.relative_to(CLIENTS).as_posix().encode() + b"\0" + path.read_bytes())
         return CACHE / f"{self.name}-{digest.hexdigest()[:12]}"
 
-    def prepare(self) -> None:
-        """Builds the program if its sources have changed, and asks what it can do."""
+    def prepare(self, rows: list[str]) -> None:
+        """Builds the program if its sources have changed, and asks what it can do of these rows."""
         if self.own_rows:
             self.version = peer_tool.version()
             return
@@ -59,6 +59,7 @@ class Client:
                 self.version = rest
             elif word == "not":
                 row, _, reason = rest.partition(": ")
+                expect(bool(reason) and any(fnmatch(name, row) for name in rows), f"{self.name} refuses no row: {line}")
                 self.refused.append((row, reason))
             else:
                 raise Failure(f"{self.name} about printed {line!r}")

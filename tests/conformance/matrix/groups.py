@@ -8,7 +8,8 @@ from matrix.records import Record, numbered
 from matrix.stage import Stage
 
 PARTITIONS = 6
-SESSION_MS = 6000
+SESSION_MS = 30_000  # longer than a machine with too much to do takes for a heartbeat
+DYING_SESSION_MS = 10_000
 
 
 class Group:
@@ -22,8 +23,8 @@ class Group:
         self.members: list[Running] = []
 
     def join(self, **more) -> Running:
-        self.members.append(self.stage.start("member", topic=self.stage.topic, group=self.name,
-                                             session_ms=SESSION_MS, **self.arguments, **more))
+        arguments = {"session_ms": SESSION_MS} | self.arguments | more
+        self.members.append(self.stage.start("member", topic=self.stage.topic, group=self.name, **arguments))
         return self.members[-1]
 
     def shares(self, *sizes: int) -> None:
@@ -79,7 +80,7 @@ def of_two(stage: Stage, assignor: str) -> None:
 
 def of_three(stage: Stage, assignor: str) -> None:
     """Two are there, one joins, one leaves, one dies, one comes anew."""
-    group = Group(stage, assignor=assignor)
+    group = Group(stage, assignor=assignor, session_ms=DYING_SESSION_MS)
     first, second = group.join(), group.join()
     group.shares(3, 3)
     group.write()
@@ -111,7 +112,7 @@ def resume(stage: Stage) -> None:
 
 
 def half(stage: Stage, first: int) -> None:
-    member = stage.start("member", topic=stage.topic, group=stage.topic, count=50)
+    member = stage.start("member", topic=stage.topic, group=stage.topic, session_ms=SESSION_MS, count=50)
     member.succeeds()
     expect_equal([record.value for record in member.records()],
                  [record.value for record in numbered(50, first=first)], "values")

@@ -8,7 +8,7 @@ from lib.report import expect, expect_equal
 
 from matrix import stored, witness
 from matrix.groups import PARTITIONS, SESSION_MS
-from matrix.program import Running, wait_for
+from matrix.program import PATIENCE_S, Running, wait_for
 from matrix.records import numbered
 from matrix.row import Row
 from matrix.stage import Stage
@@ -68,7 +68,7 @@ def verifiable_group(stage: Stage) -> None:
     expect_equal([consumed(member) for member in members], [300, 300], "records by member")
     for member in members:
         member.process.terminate()
-        member.process.wait(timeout=60)
+        member.process.wait(timeout=PATIENCE_S)
         expect(all(event["success"] for event in events(member, "offsets_committed")), "a commit failed")
     expect_equal(witness.committed(stage.broker.address, stage.topic, stage.topic, PARTITIONS), [100] * PARTITIONS,
                  "committed offsets")
@@ -101,7 +101,7 @@ VERIFIABLE = (
     Row("produce, acks 1", verifiable_produce, {"acks": 1}),
     Row("produce, acks all", verifiable_produce, {"acks": -1}),
     Row("group of two", verifiable_group),
-    Row("restart: produce", verifiable_produce_over_restart, restarts=True),
+    Row("restart while producing", verifiable_produce_over_restart, restarts=True),
 )
 PERFORMANCE = (
     *(Row(f"produce {codec}", perf_produce, {"records": 10_000, "size": 1024, "compression_type": codec})

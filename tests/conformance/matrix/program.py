@@ -10,7 +10,7 @@ from lib.report import Failure, expect, shorten
 
 from matrix.records import Record, from_line, to_line
 
-PATIENCE_S = 60
+PATIENCE_S = 120  # on a machine that has too much to do; nothing takes so long otherwise
 
 
 def wait_for(condition, what: str, limit_s: float = PATIENCE_S) -> None:

@@ -23,7 +23,7 @@ def producing(stage: Stage, kill: bool, **arguments) -> None:
             wait_for(lambda: stored.count(stage.broker, stage.topic) >= PORTION, "some records are stored")
             stage.restart(kill)
         time.sleep(0.1)
-    program.succeeds(limit_s=120)
+    program.succeeds()
     expect_equal(sorted(program.acked()), list(range(len(sent))), "acknowledged lines")
     found = stage.witness.read(stage.topic)
     for index, offset in program.acked().items():
@@ -43,7 +43,7 @@ def consuming(stage: Stage, kill: bool) -> None:
     wait_for(lambda: program.count() == PORTION or program.process.poll() is not None, "the first half is read")
     stage.restart(kill)
     stage.witness.write(stage.topic, numbered(PORTION, first=PORTION))
-    program.succeeds(limit_s=120)
+    program.succeeds()
     expect_equal(contents(program.records()), contents(numbered(2 * PORTION)), "records")
 
 

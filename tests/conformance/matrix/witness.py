@@ -16,7 +16,7 @@ from lib.report import expect, expect_equal
 
 from matrix.records import Record
 
-PATIENCE_S = 60
+PATIENCE_S = 120
 LOG_ERRORS = 3  # as syslog counts; a broker that restarts is no news here
 
 
