@@ -8,7 +8,10 @@ CLIENTS = (
     Client("aio_kafka", "aiokafka", family="aiokafka"),
     Client("confluent", "confluent-kafka (Python)", family="librdkafka"),
     Client("java", "Kafka's Java clients", family="java"),
-    Client("java_console", "Kafka's command-line tools", family="java"),
+    Client("java_console", "Kafka's command-line tools", family="java", quick_rows=(
+        "produce null key and value", "produce headers", "produce zstd", "consume null and empty", "consume from *",
+        "consume headers", "commit and resume", "group of two, range", "restart with a group", "topics", "topic *",
+        "more partitions", "groups")),
     Client("verifiable", "VerifiableProducer, VerifiableConsumer", family="java", own_rows=kafka_tools.VERIFIABLE),
     Client("performance", "kafka-producer-perf-test, kafka-consumer-perf-test", family="java",
            own_rows=kafka_tools.PERFORMANCE),

@@ -16,6 +16,7 @@ from matrix.client import Client  # noqa: E402
 from matrix.outcome import red_on_peer  # noqa: E402
 from matrix.program import Running, wait_for  # noqa: E402
 from matrix.records import Record, from_line, to_line  # noqa: E402
+from matrix.row import Row  # noqa: E402
 
 
 class Lines(unittest.TestCase):
@@ -85,6 +86,12 @@ class Refusals(unittest.TestCase):
         client = Client("c", "C", "c", refused=[("group of *", "no groups")])
         self.assertEqual(client.refusal("group of two, range"), "no groups")
         self.assertIsNone(client.refusal("groups"))
+
+    def test_ci_plays_fewer_rows(self):
+        rows = [Row("a", print), Row("b", print), Row("big a", print, long=True)]
+        client = Client("c", "C", "c", quick_rows=("a*",))
+        self.assertEqual([row.name for row in client.rows(rows, is_long=False)], ["a"])
+        self.assertEqual([row.name for row in client.rows(rows, is_long=True)], ["a", "b", "big a"])
 
     def test_rows_that_do_not_count_name_clients_and_reasons(self):
         for (client, row), reason in red_on_peer(HERE / "red_on_peer.txt").items():

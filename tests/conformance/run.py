@@ -40,12 +40,13 @@ class Matrix:
         self.lock = threading.Lock()
 
     def play(self, clients: list[Client]) -> None:
+        """Those that take longest, in JVMs, come first."""
         with ThreadPoolExecutor(BESIDE[self.flavour]) as pool:
-            list(pool.map(self.play_client, clients))
+            list(pool.map(self.play_client, sorted(clients, key=lambda client: client.family != "java")))
 
     def rows_of(self, client: Client) -> list[Row]:
-        return [row for row in client.own_rows or ROWS
-                if fnmatch.fnmatch(row.name, self.chosen.row) and (self.chosen.long or not row.long)]
+        is_long = self.chosen.long or self.chosen.row != "*"
+        return [row for row in client.rows(ROWS, is_long) if fnmatch.fnmatch(row.name, self.chosen.row)]
 
     def play_client(self, client: Client) -> None:
         """The rows of one client; a broker or a program that does not even start is a failure as well."""
@@ -62,9 +63,10 @@ class Matrix:
             list(pool.map(lambda row: self.play_row(client, broker, row), [row for row in rows if not row.restarts]))
         for row in rows:
             if row.restarts:
+                broker.wait_until_ready()
                 self.play_row(client, broker, row)
         if any(outcome.client is client and outcome.verdict == FAILED for outcome in self.outcomes):
-            say(f"the end of the broker's log of {client.title}:\n{broker.log(40)}")
+            say(f"the end of the broker's log of {client.title}:\n{broker.log(15)}")
 
     def play_row(self, client: Client, broker: Broker, row: Row) -> None:
         started = time.monotonic()

@@ -25,6 +25,7 @@ class Client:
     title: str
     family: str  # the library that does the work; a client is never checked by its own
     own_rows: tuple[Row, ...] = ()  # in place of the common ones, for what is no program but a set of Kafka's tools
+    quick_rows: tuple[str, ...] = ("*",)  # patterns of the rows that CI plays; the long run plays all
     version: str = ""
     refused: list[tuple[str, str]] = field(default_factory=list)  # rows that it cannot do, and why
 
@@ -72,6 +73,12 @@ class Client:
                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=BUILD_LIMIT_S)
         built = output / "client"
         expect(ran.returncode == 0 and os.access(built, os.X_OK), f"{self.name} does not build:\n{ran.stdout[-3000:]}")
+
+    def rows(self, common: tuple[Row, ...], is_long: bool) -> list[Row]:
+        """What it is asked to do."""
+        quick = [row for row in self.own_rows or common
+                 if not row.long and any(fnmatch(row.name, pattern) for pattern in self.quick_rows)]
+        return list(self.own_rows or common) if is_long else quick
 
     def refusal(self, row: str) -> str | None:
         """Why the client cannot do a row; None if it can."""

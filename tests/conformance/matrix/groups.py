@@ -30,7 +30,7 @@ class Group:
     def shares(self, *sizes: int) -> None:
         """Waits until the members that live have so many partitions each."""
         wait_for(lambda: witness.members_of(self.stage.broker.address, self.name) == list(sizes) or self.is_broken(),
-                 f"partitions by member are {list(sizes)}")
+                 f"partitions by member are {list(sizes)}", every_s=0.3)
         expect(not self.is_broken(), f"a member ended: {[member.complaint() for member in self.members]}")
 
     def is_broken(self) -> bool:

@@ -13,11 +13,11 @@ from matrix.records import Record, from_line, to_line
 PATIENCE_S = 120  # on a machine that has too much to do; nothing takes so long otherwise
 
 
-def wait_for(condition, what: str, limit_s: float = PATIENCE_S) -> None:
+def wait_for(condition, what: str, limit_s: float = PATIENCE_S, every_s: float = 0.05) -> None:
     deadline = time.monotonic() + limit_s
     while not condition():
         expect(time.monotonic() < deadline, f"{what}: not within {limit_s} s")
-        time.sleep(0.05)
+        time.sleep(every_s)
 
 
 class Running:
