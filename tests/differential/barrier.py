@@ -11,6 +11,7 @@ from pair import Step
 from schema import Api
 
 LIMIT_S = 20
+CONNECTIONS = 16  # enough for one on every shard
 LEADER_NOT_AVAILABLE, UNKNOWN_TOPIC, NONE = 5, 3, 0
 MUTATING = {"CreateTopics", "DeleteTopics", "CreatePartitions", "AlterConfigs", "IncrementalAlterConfigs", "FindCoordinator",
             "AlterClientQuotas", "UpdateFeatures", "ElectLeaders", "AlterPartitionReassignments"}
@@ -59,8 +60,10 @@ class Barrier:
                 poll(lambda: self.ask(connection, "FindCoordinator", 3, find)["error_code"] == NONE, "a coordinator")
                 poll(lambda: all(group["error_code"] == NONE for group in
                                  self.ask(connection, "DescribeGroups", 5, describe)["groups"]), "all coordinators")
-                producer = {"transactional_id": None, "transaction_timeout_ms": 60_000}
-                poll(lambda: self.ask(connection, "InitProducerId", 2, producer)["error_code"] == NONE, "producer ids")
+            for connection in [wire.connect(port) for _ in range(CONNECTIONS)]:
+                with connection:
+                    producer = {"transactional_id": None, "transaction_timeout_ms": 60_000}
+                    poll(lambda: self.ask(connection, "InitProducerId", 2, producer)["error_code"] == NONE, "producer ids")
 
     def wait_for_topics(self, names: list[str]) -> None:
         for port in self.ports:

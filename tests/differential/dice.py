@@ -2,6 +2,7 @@
 
 import random
 
+from rules import IDENTITY
 from schema import Field, Message
 
 EDGES = {"int8": (-1, 0, 1, 2, 127, -128), "int16": (-2, -1, 0, 1, 32767, -32768),
@@ -36,16 +37,25 @@ class Dice(random.Random):
         if version in entry.nullable and self.maybe(0.2):
             return None
         if entry.is_list:
-            return [self.element(entry, version, pools) for _ in range(self.choice((0, 1, 1, 1, 2, 3)))]
+            return self.distinct([self.element(entry, version, pools) for _ in range(self.choice((0, 1, 1, 1, 2, 3)))])
         if entry.tag is not None and self.maybe(0.7):
             return entry.missing()
         return self.element(entry, version, pools)
+
+    @staticmethod
+    def distinct(elements: list) -> list:
+        """No name twice: repetition is for the families that know what it means."""
+        found = {}
+        for element in elements:
+            names = [element[name] for name in IDENTITY if name in element] if isinstance(element, dict) else element
+            found.setdefault(str(names) if names else str(len(found)), element)
+        return list(found.values())
 
     def element(self, entry: Field, version: int, pools: dict):
         pool = pools.get(entry.name) or pools.get(entry.names)
         if entry.is_struct:
             return self.fill(entry.fields, version, pools)
-        if pool and self.maybe(0.9):
+        if pool and (len(pool) == 1 or self.maybe(0.9)):
             return self.choice(pool)
         if entry.base == "bool":
             return self.maybe(0.5)

@@ -102,8 +102,8 @@ LARGEST = 1 << 30
 class Brokers:
     """Both running, on the same settings; used as a context."""
 
-    def __init__(self, **settings):
-        self.brokers = [Broker(flavour, f"differential-{flavour}", **settings) for flavour in FLAVOURS]
+    def __init__(self, flavours: tuple[str, str], settings: dict[str, str]):
+        self.brokers = [Broker(flavour, f"differential-{flavour}", **settings) for flavour in flavours]
 
     def __enter__(self) -> "Brokers":
         starts = [threading.Thread(target=broker.start) for broker in self.brokers]

@@ -9,7 +9,7 @@ import barrier
 import batches
 import known
 from compare import GREGOR, PEER, Comparison, Difference, Pairs, Ref
-from pair import Brokers, Pair, Pending, Step
+from pair import Brokers, Pair, Step
 
 FOREIGN = re.compile(r"run\d+-")
 
@@ -76,12 +76,17 @@ class Session:
         self.await_peer(step)
         payloads = [self.pair.payload(step, self.render(side, step.body)) for side in (PEER, GREGOR)]
         answers = self.pair.exchange(step, payloads)
-        outcomes = [self.judge(step, name, answers)]
         if answers == [None, None]:
             self.names[id(step)] = name
-        if not step.has_answer:
-            outcomes += self.probe(step, name)
-        return outcomes + [self.late(pending) for pending in self.pair.settle()]
+        answered = [(step, name, answers)]
+        answered += [(late.step, self.names.pop(id(late.step)), late.answers) for late in self.pair.settle()]
+        outcomes = [self.judge(*each) for each in sorted(answered, key=lambda each: self.tells_of_others(each[2]))]
+        return outcomes if step.has_answer else outcomes + self.probe(step, name)
+
+    @staticmethod
+    def tells_of_others(answers: list) -> bool:
+        """The leader of a group is told the members' ids: the members' own answers say first whose they are."""
+        return isinstance(answers[PEER], dict) and bool(answers[PEER].get("members"))
 
     def await_peer(self, step: Step) -> None:
         if self.is_peer_behind and step.api not in barrier.MUTATING:
@@ -91,9 +96,6 @@ class Session:
     def probe(self, step: Step, name: str) -> list[Outcome]:
         """Is the connection still open after a request that gets no answer?"""
         return self.perform(replace(step, api="ApiVersions", version=0, body={}, has_answer=True, mangle=[]), f"{name}+")
-
-    def late(self, pending: Pending) -> Outcome:
-        return self.judge(pending.step, self.names.pop(id(pending.step), "?"), pending.answers)
 
     def judge(self, step: Step, name: str, answers: list) -> Outcome:
         outcome = Outcome(step, self.unrender(step.body), answers=answers)

@@ -1,0 +1,81 @@
+"""Any API in any version with fields filled at random, sound bytes and damaged ones; and the handshake with wrong words."""
+
+from family import Family, Topics
+
+TOPICS = ["@a", "@b"]
+# Random partitions are left to the families that know them; a produce answer may be none.
+LEFT_OUT = {"Produce", "SaslHandshake", "SaslAuthenticate"}
+# Damaged requests of these could make much, or wait for long.
+ONLY_SOUND = {"CreateTopics", "CreatePartitions", "JoinGroup", "SyncGroup", "Fetch", "Metadata", "DeleteTopics", "InitProducerId",
+              "DeleteRecords"}
+CHANGES_TOPICS = {"CreateTopics", "DeleteTopics"}
+
+
+class AnythingFamily(Family):
+    WEIGHTS = {"request": 10, "damaged": 5, "handshake": 2, "unknown_version": 1}
+
+    def prepare(self):
+        self.topics = Topics(self.dice)
+        self.names = sorted(set(self.versions) - LEFT_OUT)
+        self.number = 0
+        return [self.create_topics(*TOPICS, partitions=2)]
+
+    def saw(self, step, answer):
+        if step.api == "CreateTopics":
+            self.topics.learn(answer)
+
+    def pools(self) -> dict:
+        groups = ["@g0", "@g1"]
+        return {"topic_name": TOPICS * 2 + ["@gone"], "topic_id": list(self.topics.ids.values()), "group_id": groups, "groups": groups,
+                "groups_names": groups, "member_id": ["", "stranger"], "broker_id": [1, 1, -1, 2], "replica_id": [-1], "broker_ids": [1, 1, 2],
+                "num_partitions": [1, 2, -1, 0], "replication_factor": [1, -1, 2], "count": [1, 2, 3], "max_wait_ms": [0], "timeout_ms": [5000],
+                "partition": [0, 1, 2], "partition_index": [0, 1, 2], "session_timeout_ms": [10_000, 0], "rebalance_timeout_ms": [10_000],
+                "session_epoch": [-1, 0], "resource_type": [2, 4, 8, 0], "resource_name": TOPICS + ["1", ""], "key_type": [0, 0, 3],
+                "endpoint_type": [1, 1, 2], "transactional_id": [None], "isolation_level": [0, 1], "config_name": ["retention.ms"]}
+
+    def request(self):
+        dice = self.dice
+        name = dice.choice(self.names)
+        step = self.step(name, {})
+        step.body = dice.arbitrary(self.apis[name].request, step.version, self.pools())
+        self.tame(step)
+        if name in ("JoinGroup", "SyncGroup"):
+            self.number += 1
+            step.connection, step.may_wait = 100 + self.number, True
+        return step
+
+    def tame(self, step) -> None:
+        """What would change the topics of others, or never come to be."""
+        body = step.body
+        if step.api == "Metadata" and (step.version < 4 or body["allow_auto_topic_creation"]):
+            body["topics"] = [{"name": name} for name in TOPICS]
+        if step.api in CHANGES_TOPICS:
+            for topic in body.get("topics", []):
+                topic["configs"] = []
+        if step.api == "FindCoordinator":
+            body["key_type"] = 0 if body.get("key_type") == 1 else body.get("key_type", 0)
+        if step.api == "InitProducerId":
+            body["transactional_id"] = None
+
+    def damaged(self):
+        step = self.request()
+        if step.api in ONLY_SOUND:
+            return None
+        step.mangle = self.dice.mangling()
+        return step
+
+    def handshake(self):
+        dice = self.dice
+        words = ("kafka-client", "a", "", "-a", "a-", "a.b-c", "a b", "ä", "1.0", None)
+        return self.step("ApiVersions", {"client_software_name": dice.choice(words), "client_software_version": dice.choice(words)})
+
+    def unknown_version(self):
+        step = self.request()
+        offered = self.versions[step.api]
+        if step.api in ONLY_SOUND:
+            return None
+        step.version = self.dice.choice((offered.start - 1, offered.stop, offered.stop + 5, -1, 32767))
+        return step
+
+
+FAMILY = AnythingFamily
