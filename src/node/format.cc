@@ -37,10 +37,10 @@ raft::SnapshotContent voter_content(const NodeConfig& config, Uuid directory_id,
     return content;
 }
 
-Status write_snapshot_file(io::FileSystem& files, const std::string& path,
-                           const raft::SnapshotContent& content, std::int64_t now_ms) {
-    return storage::write_file_atomically(files, path,
-                                          raft::write_snapshot(content, {.now_ms = now_ms}).flatten());
+storage::SmallFile snapshot_file(std::string path, const raft::SnapshotContent& content,
+                                 std::int64_t now_ms) {
+    const auto bytes = raft::write_snapshot(content, {.now_ms = now_ms}).flatten();
+    return {std::move(path), std::string(as_text(bytes))};
 }
 
 // Whether the metadata folder holds nothing but what a format that was cut off has left.
@@ -69,11 +69,11 @@ Status format_directories(io::FileSystem& files, io::Random& random, const NodeC
     const auto folder = storage::join_path(path, k_metadata_folder);
     const auto directory_id = io::random_uuid(random);
     TRY_STATUS(files.make_directories(folder));
-    TRY_STATUS(
-        write_snapshot_file(files, storage::join_path(path, k_bootstrap_file), bootstrap_content(), now_ms));
-    TRY_STATUS(write_snapshot_file(files, storage::join_path(folder, raft::snapshot_file_name({})),
-                                   voter_content(config, directory_id, now_ms), now_ms));
-    TRY_STATUS(files.sync_directory(path));
+    // The bootstrap file's folder is the one that holds the metadata folder: its fsync covers both.
+    TRY_STATUS(storage::write_files_atomically(
+        files, {snapshot_file(storage::join_path(folder, raft::snapshot_file_name({})),
+                              voter_content(config, directory_id, now_ms), now_ms),
+                snapshot_file(storage::join_path(path, k_bootstrap_file), bootstrap_content(), now_ms)}));
     return dirs.format(files, io::random_uuid(random).to_string(), random, directory_id);
 }
 

@@ -22,6 +22,7 @@ storage::LogConfig metadata_log_config() {
     config.segment_ms = storage::k_forever;
     config.retention_ms = -1;
     config.durability = storage::Durability::disk;
+    config.epochs_are_derived = true;
     return config;
 }
 

@@ -14,15 +14,16 @@ public:
         : owner_(owner), index_(index), copy_(directory) {}
 
     void run(io::FileSystem& files) override {
-        status_ = write(files, storage::k_recovery_point_file, copy_.recovery_points);
-        if (status_) status_ = write(files, storage::k_log_start_file, copy_.log_start_offsets);
-        if (status_) status_ = write(files, storage::k_high_watermark_file, copy_.high_watermarks);
+        status_ = storage::write_files_atomically(
+            files, {file(storage::k_recovery_point_file, copy_.recovery_points),
+                    file(storage::k_log_start_file, copy_.log_start_offsets),
+                    file(storage::k_high_watermark_file, copy_.high_watermarks)});
     }
     void complete() override { owner_.on_written(index_, status_); }
 
 private:
-    Status write(io::FileSystem& files, const char* name, const storage::OffsetCheckpoint& offsets) const {
-        return storage::write_offset_checkpoint(files, storage::join_path(copy_.path, name), offsets);
+    storage::SmallFile file(const char* name, const storage::OffsetCheckpoint& offsets) const {
+        return storage::offset_checkpoint_file(storage::join_path(copy_.path, name), offsets);
     }
     Checkpointer& owner_;
     std::size_t index_;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <charconv>
+#include <set>
 
 #include "base/fault.h"
 #include "io/disk_error.h"
@@ -10,6 +11,7 @@
 namespace gregor::storage {
 namespace {
 
+constexpr const char* k_temporary_suffix = ".tmp";
 constexpr std::string_view k_blanks = " \t\r\f\v";
 
 Error malformed(const std::string& path, std::string_view why) {
@@ -74,6 +76,15 @@ Result<std::string> read_if_there(io::FileSystem& files, const std::string& path
     return text;
 }
 
+Result<Ref<io::File>> write_temporary(io::FileSystem& files, const std::string& path,
+                                      const std::string& contents) {
+    auto file = TRY(files.open(path + k_temporary_suffix, io::OpenMode::create));
+    const auto bytes = as_bytes(contents);
+    TRY_STATUS(file->truncate(0));
+    TRY_STATUS(file->write_at(0, std::span(&bytes, 1)));
+    return file;
+}
+
 }  // namespace
 
 Result<std::string> read_text_file(io::FileSystem& files, const std::string& path) {
@@ -87,17 +98,26 @@ Result<std::string> read_text_file(io::FileSystem& files, const std::string& pat
 }
 
 Status write_file_atomically(io::FileSystem& files, const std::string& path, Bytes contents) {
-    const auto temporary = path + ".tmp";
-    {
-        const auto file = TRY(files.open(temporary, io::OpenMode::create));
-        TRY_STATUS(file->truncate(0));
-        TRY_STATUS(file->write_at(0, std::span(&contents, 1)));
-        TRY_STATUS(file->sync_data());
+    return write_files_atomically(files, {{path, std::string(as_text(contents))}});
+}
+
+Status write_files_atomically(io::FileSystem& files, const std::vector<SmallFile>& list) {
+    std::vector<Ref<io::File>> written;
+    std::vector<io::File*> to_sync;
+    for (const auto& [path, contents] : list) {
+        written.push_back(TRY(write_temporary(files, path, contents)));
+        to_sync.push_back(written.back().get());
     }
+    TRY_STATUS(files.sync_all(to_sync));
     FAULT_POINT("checkpoint_before_rename");
-    TRY_STATUS(files.rename(temporary, path));
+    std::set<std::string> folders;
+    for (const auto& [path, contents] : list) {
+        TRY_STATUS(files.rename(path + k_temporary_suffix, path));
+        folders.insert(parent_path(path));
+    }
     FAULT_POINT("checkpoint_after_rename");
-    return files.sync_directory(parent_path(path));
+    for (const auto& folder : folders) TRY_STATUS(files.sync_directory(folder));
+    return {};
 }
 
 Result<OffsetCheckpoint> read_offset_checkpoint(io::FileSystem& files, const std::string& path) {
@@ -114,12 +134,11 @@ Result<OffsetCheckpoint> read_offset_checkpoint(io::FileSystem& files, const std
     return offsets;
 }
 
-Status write_offset_checkpoint(io::FileSystem& files, const std::string& path,
-                               const OffsetCheckpoint& offsets) {
+SmallFile offset_checkpoint_file(std::string path, const OffsetCheckpoint& offsets) {
     auto text = fmt::format("0\n{}\n", offsets.size());
     for (const auto& [name, offset] : offsets)
         text += fmt::format("{} {} {}\n", name.topic, name.partition.value(), offset.value());
-    return write_file_atomically(files, path, as_bytes(text));
+    return {std::move(path), std::move(text)};
 }
 
 Result<std::vector<EpochStart>> read_epochs(io::FileSystem& files, const std::string& directory) {
@@ -140,11 +159,10 @@ Result<std::vector<EpochStart>> read_epochs(io::FileSystem& files, const std::st
     return epochs;
 }
 
-Status write_epochs(io::FileSystem& files, const std::string& directory,
-                    const std::vector<EpochStart>& epochs) {
+SmallFile epochs_file(const std::string& directory, const std::vector<EpochStart>& epochs) {
     auto text = fmt::format("0\n{}\n", epochs.size());
     for (const auto& entry : epochs) text += fmt::format("{} {}\n", entry.epoch.value(), entry.start.value());
-    return write_file_atomically(files, join_path(directory, k_epoch_file), as_bytes(text));
+    return {join_path(directory, k_epoch_file), std::move(text)};
 }
 
 Result<std::optional<Uuid>> read_partition_metadata(io::FileSystem& files, const std::string& directory) {
@@ -165,9 +183,9 @@ Result<std::optional<Uuid>> read_partition_metadata(io::FileSystem& files, const
     return *id;
 }
 
-Status write_partition_metadata(io::FileSystem& files, const std::string& directory, Uuid topic_id) {
-    const auto text = fmt::format("version: 0\ntopic_id: {}", topic_id.to_string());
-    return write_file_atomically(files, join_path(directory, k_partition_metadata_file), as_bytes(text));
+SmallFile partition_metadata_file(const std::string& directory, Uuid topic_id) {
+    return {join_path(directory, k_partition_metadata_file),
+            fmt::format("version: 0\ntopic_id: {}", topic_id.to_string())};
 }
 
 }  // namespace gregor::storage

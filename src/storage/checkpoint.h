@@ -29,22 +29,29 @@ inline constexpr const char* k_epoch_file = "leader-epoch-checkpoint";
 inline constexpr const char* k_partition_metadata_file = "partition.metadata";
 inline constexpr std::int64_t k_text_file_bytes_max = std::int64_t{64} << 20;
 
+struct SmallFile {
+    std::string path;
+    std::string contents;
+};
+
 using OffsetCheckpoint = std::map<PartitionName, Offset>;
 
 Result<OffsetCheckpoint> read_offset_checkpoint(io::FileSystem& files, const std::string& path);
-Status write_offset_checkpoint(io::FileSystem& files, const std::string& path,
-                               const OffsetCheckpoint& offsets);
+SmallFile offset_checkpoint_file(std::string path, const OffsetCheckpoint& offsets);
 
 Result<std::vector<EpochStart>> read_epochs(io::FileSystem& files, const std::string& directory);
-Status write_epochs(io::FileSystem& files, const std::string& directory,
-                    const std::vector<EpochStart>& epochs);
+SmallFile epochs_file(const std::string& directory, const std::vector<EpochStart>& epochs);
 
 // nullopt when there is no such file.
 Result<std::optional<Uuid>> read_partition_metadata(io::FileSystem& files, const std::string& directory);
-Status write_partition_metadata(io::FileSystem& files, const std::string& directory, Uuid topic_id);
+SmallFile partition_metadata_file(const std::string& directory, Uuid topic_id);
 
 // Whole small files. A missing one is DiskFailure::not_found.
 Result<std::string> read_text_file(io::FileSystem& files, const std::string& path);
 Status write_file_atomically(io::FileSystem& files, const std::string& path, Bytes contents);
+
+// Several of them, each whole or not there, appearing in their order. Their contents are fsynced side by side
+// and each folder once: on a disk that takes milliseconds for an fsync, a start is made of these.
+Status write_files_atomically(io::FileSystem& files, const std::vector<SmallFile>& list);
 
 }  // namespace gregor::storage

@@ -14,7 +14,7 @@ TEST(Checkpoint, OffsetsAreKafkasText) {
     ASSERT_TRUE(files.make_directories("/d"));
     const OffsetCheckpoint offsets{{{"a", PartitionIndex{1}}, Offset{7}},
                                    {{"b-c", PartitionIndex{0}}, Offset{0}}};
-    ASSERT_TRUE(write_offset_checkpoint(files, "/d/x", offsets));
+    ASSERT_TRUE(write_files_atomically(files, {offset_checkpoint_file("/d/x", offsets)}));
     EXPECT_EQ(files.text("/d/x"), "0\n2\na 1 7\nb-c 0 0\n");
     EXPECT_FALSE(files.nodes.contains("/d/x.tmp"));
     EXPECT_EQ(*read_offset_checkpoint(files, "/d/x"), offsets);
@@ -40,7 +40,7 @@ TEST(Checkpoint, Epochs) {
     MemoryFiles files;
     ASSERT_TRUE(files.make_directories("/d"));
     const std::vector<EpochStart> epochs{{LeaderEpoch{0}, Offset{0}}, {LeaderEpoch{3}, Offset{9}}};
-    ASSERT_TRUE(write_epochs(files, "/d", epochs));
+    ASSERT_TRUE(write_files_atomically(files, {epochs_file("/d", epochs)}));
     EXPECT_EQ(files.text("/d/leader-epoch-checkpoint"), "0\n2\n0 0\n3 9\n");
     EXPECT_EQ(*read_epochs(files, "/d"), epochs);
     files.put("/d/leader-epoch-checkpoint", "0\n2\n3 9\n3 10\n");
@@ -52,7 +52,7 @@ TEST(Checkpoint, PartitionMetadata) {
     ASSERT_TRUE(files.make_directories("/d"));
     EXPECT_EQ(*read_partition_metadata(files, "/d"), std::nullopt);
     const auto id = *Uuid::parse("AAAAAAAAAAAAAAAAAAAAAQ");
-    ASSERT_TRUE(write_partition_metadata(files, "/d", id));
+    ASSERT_TRUE(write_files_atomically(files, {partition_metadata_file("/d", id)}));
     EXPECT_EQ(files.text("/d/partition.metadata"), "version: 0\ntopic_id: AAAAAAAAAAAAAAAAAAAAAQ");
     EXPECT_EQ(**read_partition_metadata(files, "/d"), id);
     for (const auto* bad : {"", "version: 0", "version: -1\ntopic_id: AAAAAAAAAAAAAAAAAAAAAQ",

@@ -47,6 +47,9 @@ struct LogConfig {
     bool preallocate = false;
     std::int64_t producer_id_expiration_ms = 86'400'000;
     Durability durability = Durability::disk;
+    // Every load reads all batches and learns the leader epochs from them: the epoch file, which Kafka wants
+    // to find, is written when the log is closed, and no start waits for its fsync.
+    bool epochs_are_derived = false;
 };
 
 }  // namespace gregor::storage

@@ -39,10 +39,10 @@ Status refuse(std::string sentence) { return fail(ErrorCode::invalid_config, std
 
 bool is_reserved(Uuid id) { return id.high() == 0 && id.low() < k_reserved_directory_ids; }
 
-// The directory's own name must outlast a power cut, and so must those above it. Synced at every start, since
-// an earlier one may have died in between; a parent that we may not open is not ours to have made.
-Status make_durably(io::FileSystem& files, const std::string& path) {
-    TRY_STATUS(files.make_directories(path));
+// The directory's own name must outlast a power cut, and so must those above it. Synced at every start until
+// the directory is formatted, which comes after it: an earlier start may have died in between. A parent that
+// we may not open is not ours to have made.
+Status sync_parents(io::FileSystem& files, const std::string& path) {
     for (auto parent = parent_path(path);; parent = parent_path(parent)) {
         auto synced = files.sync_directory(parent);
         const bool is_theirs = !synced && io::is_disk_failure(synced.error(), io::DiskFailure::no_permission);
@@ -52,11 +52,12 @@ Status make_durably(io::FileSystem& files, const std::string& path) {
 }
 
 Status open_directory(io::FileSystem& files, LogDir& directory) {
-    TRY_STATUS(make_durably(files, directory.path));
+    TRY_STATUS(files.make_directories(directory.path));
     directory.lock = TRY(files.lock(join_path(directory.path, k_lock_file)));
     const auto path = join_path(directory.path, k_meta_properties_file);
     auto text = read_text_file(files, path);
-    if (!text && io::is_disk_failure(text.error(), io::DiskFailure::not_found)) return {};
+    if (!text && io::is_disk_failure(text.error(), io::DiskFailure::not_found))
+        return sync_parents(files, directory.path);
     if (!text) return std::unexpected(std::move(text).error());
     directory.properties = TRY(parse_meta_properties(*text, path));
     return {};

@@ -127,7 +127,7 @@ TEST_F(Formatted, ListsPartitionsAndCheckpoints) {
     ASSERT_TRUE(files.make_directories("/a/remote-log-index-cache"));
     ASSERT_TRUE(files.make_directories("/b/t-2.00000000000000000000000000000000-delete"));
     const Uuid id{5, 6};
-    ASSERT_TRUE(write_partition_metadata(files, "/a/t-0", id));
+    ASSERT_TRUE(write_files_atomically(files, {partition_metadata_file("/a/t-0", id)}));
     files.put("/a/recovery-point-offset-checkpoint", "0\n1\nt 0 12\n");
     files.put("/a/log-start-offset-checkpoint", "garbage");
     auto dirs = LogDirs::open(files, two_dirs());

@@ -146,7 +146,8 @@ public:
         FAULT_POINT("roll_closed_segment");
         plan_.closed->close();
         TRY_STATUS(write_snapshot(files, plan_.directory, plan_.next_base, plan_.snapshot, plan_.sync));
-        return create_segment(files, plan_.directory, plan_.next_base);
+        TRY_STATUS(create_segment(files, plan_.directory, plan_.next_base));
+        return files.sync_directory(plan_.directory);
     }
     void complete(WriteClient* client, const Status& outcome) override {
         if (client == nullptr || !outcome) return;
@@ -228,9 +229,8 @@ public:
         TRY_STATUS(sync_segment(*plan_.segment, files));
         if (!plan_.close) return {};
         plan_.segment->close();
-        TRY_STATUS(write_epochs(files, plan_.directory, plan_.epochs));
         TRY_STATUS(write_snapshot(files, plan_.directory, plan_.end, plan_.snapshot, true));
-        return files.sync_directory(plan_.directory);
+        return write_files_atomically(files, {epochs_file(plan_.directory, plan_.epochs)});
     }
     void complete(WriteClient* client, const Status& outcome) override {
         if (client != nullptr && outcome) {
@@ -284,19 +284,17 @@ void Log::close(Completion<Status> done) {
 
 class Log::EpochTask final : public FileTask {
 public:
-    EpochTask(std::string directory, std::vector<EpochStart> epochs)
-        : directory_(std::move(directory)), epochs_(std::move(epochs)) {}
-    Status run(io::FileSystem& files) override { return write_epochs(files, directory_, epochs_); }
+    explicit EpochTask(SmallFile file) : file_(std::move(file)) {}
+    Status run(io::FileSystem& files) override { return write_files_atomically(files, {file_}); }
     void complete(WriteClient*, const Status&) override {}
 
 private:
-    std::string directory_;
-    std::vector<EpochStart> epochs_;
+    SmallFile file_;
 };
 
 void Log::queue_epochs() {
-    if (failed_) return;
-    ports_.writer->queue(client_, std::make_unique<EpochTask>(directory_, epochs_.entries()));
+    if (failed_ || config_.epochs_are_derived) return;
+    ports_.writer->queue(client_, std::make_unique<EpochTask>(epochs_file(directory_, epochs_.entries())));
 }
 
 // ---------------------------------------------------------------- truncate

@@ -35,6 +35,7 @@ private:
     Status truncate(Offset end);
     Status settle_offsets();
     Status settle_epochs();
+    Status settle_folder();
     std::size_t first_to_recover() const;
     void take_active(OpenedSegment opened);
 
@@ -43,6 +44,8 @@ private:
     LoadedLog log_;
     std::vector<EpochStart> stored_epochs_;
     bool distrust_all_ = false;  // the epoch file is lost: read every batch to know the epochs again
+    std::vector<SmallFile> new_files_;
+    bool folder_changed_ = false;  // and not fsynced yet
 };
 
 Status Loader::find_or_make_directory() {
@@ -69,12 +72,18 @@ Status Loader::check_topic_id() {
     }
     if (!request_.topic_id) return {};
     log_.topic_id = *request_.topic_id;
-    return write_partition_metadata(files_, request_.directory, log_.topic_id);
+    new_files_.push_back(partition_metadata_file(request_.directory, log_.topic_id));
+    return {};
 }
 
 Status Loader::read_epoch_cache() {
     distrust_all_ = !files_.stat(join_path(request_.directory, k_epoch_file)).has_value();
     auto stored = read_epochs(files_, request_.directory);
+    if (request_.config.epochs_are_derived) {
+        distrust_all_ = true;
+        if (stored) stored_epochs_ = std::move(*stored);
+        return {};
+    }
     if (stored) {
         stored_epochs_ = *stored;
         log_.epochs = EpochCache(std::move(*stored));
@@ -168,7 +177,8 @@ Status Loader::recover_from(std::size_t first) {
             log_.segments[i].modified_ms = before.modified_ms;
         }
     }
-    return files_.sync_directory(request_.directory);
+    folder_changed_ = true;  // an earlier start may have removed or made files and died before its fsync
+    return {};
 }
 
 Status Loader::start_over_at(Offset offset) {
@@ -181,6 +191,7 @@ Status Loader::start_over_at(Offset offset) {
                         .next_offset = offset};
     log_.segments.assign(1, fresh.segment);
     take_active(std::move(fresh));
+    folder_changed_ = true;
     return {};
 }
 
@@ -199,7 +210,8 @@ Status Loader::truncate(Offset end) {
         return io::disk_fail(io::DiskFailure::broken, request_.directory + ": truncation left no log");
     take_active(std::move(*opened));
     log_.log_end_offset = end;
-    return files_.sync_directory(request_.directory);
+    folder_changed_ = true;
+    return {};
 }
 
 Status Loader::settle_offsets() {
@@ -217,7 +229,14 @@ Status Loader::settle_epochs() {
     log_.epochs.truncate_from_start(log_.log_start_offset);
     const auto path = join_path(request_.directory, k_epoch_file);
     if (log_.epochs.entries() == stored_epochs_ && files_.stat(path)) return {};
-    return write_epochs(files_, request_.directory, log_.epochs.entries());
+    new_files_.push_back(epochs_file(request_.directory, log_.epochs.entries()));
+    return {};
+}
+
+// Last: the folder is fsynced once, with everything that is new in it.
+Status Loader::settle_folder() {
+    if (!new_files_.empty()) return write_files_atomically(files_, new_files_);
+    return folder_changed_ ? files_.sync_directory(request_.directory) : Status{};
 }
 
 Result<LoadedLog> Loader::load() {
@@ -227,6 +246,7 @@ Result<LoadedLog> Loader::load() {
     TRY_STATUS(open_segments());
     TRY_STATUS(settle_offsets());
     TRY_STATUS(settle_epochs());
+    TRY_STATUS(settle_folder());
     log_.producers =
         TRY(load_producers(files_, {.directory = request_.directory,
                                     .segments = log_.segments,

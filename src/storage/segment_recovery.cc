@@ -20,8 +20,7 @@ Result<Ref<io::File>> open_file(io::FileSystem& files, const std::string& direct
 
 Status replace_contents(io::File& file, Bytes contents) {
     TRY_STATUS(file.truncate(0));
-    if (!contents.empty()) TRY_STATUS(file.write_at(0, std::span(&contents, 1)));
-    return file.sync_data();
+    return contents.empty() ? Status{} : file.write_at(0, std::span(&contents, 1));
 }
 
 // The indexes of a segment that is scanned from its begin, within their configured size.
@@ -45,12 +44,9 @@ public:
     void finish() {
         if (const auto closing = rule_.closing_entry()) add_time(*closing, 0);
     }
-    Status write(io::FileSystem& files, const std::string& directory, Segment& segment) const {
-        const auto index = TRY(open_file(files, directory, base_, k_index_extension, io::OpenMode::create));
-        TRY_STATUS(replace_contents(*index, index_));
-        const auto time =
-            TRY(open_file(files, directory, base_, k_time_index_extension, io::OpenMode::create));
-        TRY_STATUS(replace_contents(*time, time_));
+    Status write(io::File& index, io::File& time, Segment& segment) const {
+        TRY_STATUS(replace_contents(index, index_));
+        TRY_STATUS(replace_contents(time, time_));
         segment.index_entries = static_cast<std::int64_t>(index_.size() / k_index_entry_bytes);
         segment.time_entries = static_cast<std::int64_t>(time_.size() / k_time_entry_bytes);
         return {};
@@ -99,12 +95,15 @@ Status remove_segment(io::FileSystem& files, const std::string& directory, Offse
 Status create_segment(io::FileSystem& files, const std::string& directory, Offset base) {
     TRY_STATUS(remove_if_there(files, segment_path(directory, base, k_txn_index_extension)));
     for (const auto* extension : {k_log_extension, k_index_extension, k_time_index_extension}) {
-        const auto file = TRY(open_file(files, directory, base, extension, io::OpenMode::create));
+        const auto made = open_file(files, directory, base, extension, io::OpenMode::create_new);
+        if (made) continue;
+        if (!io::is_disk_failure(made.error(), io::DiskFailure::exists)) return std::unexpected(made.error());
+        const auto file = TRY(open_file(files, directory, base, extension, io::OpenMode::read_write));
         TRY_STATUS(file->truncate(0));
         TRY_STATUS(file->sync_data());
     }
     FAULT_POINT("segment_created");
-    return files.sync_directory(directory);
+    return {};
 }
 
 Result<bool> indexes_look_sane(io::FileSystem& files, const std::string& directory, Segment& segment) {
@@ -196,9 +195,12 @@ Result<OpenedSegment> recover_segment(io::FileSystem& files, const std::string& 
         TRY_STATUS(log->truncate(valid_end));
         opened.segment.size = opened.segment.written = valid_end;
     }
+    const auto index = TRY(open_file(files, directory, base, k_index_extension, io::OpenMode::create));
+    const auto time = TRY(open_file(files, directory, base, k_time_index_extension, io::OpenMode::create));
+    TRY_STATUS(indexes.write(*index, *time, opened.segment));
     FAULT_POINT("recovery_before_sync");
-    TRY_STATUS(log->sync_data());
-    TRY_STATUS(indexes.write(files, directory, opened.segment));
+    const std::array<io::File*, 3> all{log.get(), index.get(), time.get()};
+    TRY_STATUS(files.sync_all(all));
     opened.active.rule = indexes.rule();
     return opened;
 }

@@ -41,6 +41,7 @@ Result<OpenedSegment> recover_segment(io::FileSystem& files, const std::string& 
 // Cuts log and indexes before the first batch that ends at or after `end`. The segment is sane.
 Status truncate_segment(io::FileSystem& files, const std::string& directory, Segment& segment, Offset end);
 
+// Three empty files; the caller fsyncs the directory, and needs nothing else for files that are new.
 Status create_segment(io::FileSystem& files, const std::string& directory, Offset base);
 // All its files that exist, its producer snapshot included.
 Status remove_segment(io::FileSystem& files, const std::string& directory, Offset base);
