@@ -27,8 +27,9 @@ class AnythingFamily(Family):
     def pools(self) -> dict:
         groups = ["@g0", "@g1"]
         return {"topic_name": TOPICS * 2 + ["@gone"], "topic_id": list(self.topics.ids.values()), "group_id": groups, "groups": groups,
-                "groups_names": groups, "member_id": ["", "stranger"], "broker_id": [1, 1, -1, 2], "replica_id": [-1], "broker_ids": [1, 1, 2],
-                "num_partitions": [1, 2, -1, 0], "replication_factor": [1, -1, 2], "count": [1, 2, 3], "max_wait_ms": [0], "timeout_ms": [5000],
+                "groups_names": groups, "member_id": ["", "stranger"], "broker_id": [1, 1, -1, 2], "broker_ids": [1, 1, 2],
+                "replica_id": [-1], "num_partitions": [1, 2, -1, 0], "replication_factor": [1, -1, 2], "count": [1, 2, 3],
+                "max_wait_ms": [0], "timeout_ms": [5000],
                 "partition": [0, 1, 2], "partition_index": [0, 1, 2], "session_timeout_ms": [10_000, 0], "rebalance_timeout_ms": [10_000],
                 "session_epoch": [-1, 0], "resource_type": [2, 4, 8, 0], "resource_name": TOPICS + ["1", ""], "key_type": [0, 0, 3],
                 "endpoint_type": [1, 1, 2], "transactional_id": [None], "isolation_level": [0, 1], "config_name": ["retention.ms"]}

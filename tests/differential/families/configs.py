@@ -7,7 +7,8 @@ GROUPS = ["@g1", "@g2"]
 TOPIC, BROKER, LOGGER, METRICS, GROUP = 2, 4, 8, 16, 32
 SET, DELETE, APPEND, SUBTRACT = 0, 1, 2, 3
 VALUES = {
-    TOPIC: [("retention.ms", ("1000", "-1", "-2", "x", "", " 5 ", None)), ("cleanup.policy", ("compact", "delete", "compact,delete", "no", "", None)),
+    TOPIC: [("retention.ms", ("1000", "-1", "-2", "x", "", " 5 ", None)),
+            ("cleanup.policy", ("compact", "delete", "compact,delete", "no", "", None)),
             ("max.message.bytes", ("1000", "-1")), ("min.insync.replicas", ("1", "0")), ("compression.type", ("zstd", "best")),
             ("message.timestamp.type", ("LogAppendTime", "now")), ("segment.bytes", ("2000000", "10")), ("no.such", ("1",)),
             ("leader.replication.throttled.replicas", ("*", "0:1", "0:1,1:1", "x")), ("unclean.leader.election.enable", ("true", "yes")),

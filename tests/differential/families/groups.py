@@ -90,26 +90,32 @@ class GroupsFamily(Family):
         return self.step(api, {"group_id": self.group(), "member_id": self.member(), "group_instance_id": self.instance()} | body,
                          versions, connection=self.client.connection, client_id=f"c{self.client.connection}", **options)
 
+    def ask(self, api: str, body: dict):
+        return self.step(api, body, connection=self.client.connection)
+
     # ---- the members' requests
 
     def join(self):
         dice = self.dice
-        protocols = [{"name": name, "metadata": bytes.fromhex(data)} for name, data in dice.choice(PROTOCOLS if dice.maybe(0.3) else PROTOCOLS[:2])]
+        offered = dice.choice(PROTOCOLS if dice.maybe(0.3) else PROTOCOLS[:2])
+        protocols = [{"name": name, "metadata": bytes.fromhex(data)} for name, data in offered]
         body = {"session_timeout_ms": 300_000, "rebalance_timeout_ms": 300_000, "protocol_type": "consumer", "protocols": protocols,
                 "reason": dice.choice((None, "", "because"))}
         if dice.maybe(0.06):
-            body |= dice.choice(({"session_timeout_ms": 5}, {"session_timeout_ms": 10**7}, {"protocol_type": ""}, {"protocol_type": "connect"},
-                                 {"protocols": []}, {"session_timeout_ms": -1}))
+            body |= dice.choice(({"session_timeout_ms": 5}, {"session_timeout_ms": 10**7}, {"session_timeout_ms": -1},
+                                 {"protocol_type": ""}, {"protocol_type": "connect"}, {"protocols": []}))
         if self.client.instance:
             return self.about("JoinGroup", body, range(5, 10))
         return self.about("JoinGroup", body)
 
     def sync(self):
         dice, client = self.dice, self.client
-        given = [{"member_id": member, "assignment": dice.choice((b"", b"\1\2", b"abc"))} for member in client.members] if client.is_leader else []
+        given = [{"member_id": member, "assignment": dice.choice((b"", b"\1\2", b"abc"))}
+                 for member in client.members if client.is_leader]
         if dice.maybe(0.1):
             given = dice.choice(([], given[:1], [*given, {"member_id": "stranger", "assignment": b"x"}], given + given[:1]))
-        body = {"generation_id": self.generation(), "protocol_type": "consumer", "protocol_name": client.protocol or "range", "assignments": given}
+        body = {"generation_id": self.generation(), "protocol_type": "consumer",
+                "protocol_name": client.protocol or "range", "assignments": given}
         if dice.maybe(0.08):
             body |= dice.choice(({"protocol_type": None}, {"protocol_name": None}, {"protocol_name": "no"}, {"protocol_type": "connect"}))
         return self.about("SyncGroup", body)
@@ -144,12 +150,14 @@ class GroupsFamily(Family):
 
         def partitions():
             return [{"partition_index": index, "committed_offset": dice.choice((0, 5, 7, 100, -1, -2)),
-                     "committed_leader_epoch": dice.choice((-1, 0, 3)), "committed_metadata": dice.choice((None, "", "m", "m", "x" * 4096, "x" * 4097))}
+                     "committed_leader_epoch": dice.choice((-1, 0, 3)),
+                     "committed_metadata": dice.choice((None, "", "m", "m", "x" * 4096, "x" * 4097))}
                     for index in dict.fromkeys(dice.some((0, 1, 1, 2, -1), most=2))]
         body = {"generation_id_or_member_epoch": self.generation(), "retention_time_ms": dice.choice((-1, -1, 1_000_000)),
                 "topics": self.offset_topics("partitions", partitions)}
         if dice.maybe(0.4):
-            body |= {"group_id": dice.choice(("@simple", "@simple2", *GROUPS)), "generation_id_or_member_epoch": -1, "member_id": "", "group_instance_id": None}
+            body |= {"group_id": dice.choice(("@simple", "@simple2", *GROUPS)), "generation_id_or_member_epoch": -1,
+                     "member_id": "", "group_instance_id": None}
         return self.about("OffsetCommit", body)
 
     def fetch_offsets(self):
@@ -159,10 +167,11 @@ class GroupsFamily(Family):
             return list(dict.fromkeys(dice.some((0, 1, 1, 2, -1))))
 
         def group():
-            return {"group_id": dice.choice((*GROUPS, *GROUPS[:2], "@simple", "", "@nobody")), "member_id": dice.choice((None, None, "", "x")),
+            return {"group_id": dice.choice((*GROUPS, *GROUPS[:2], "@simple", "", "@nobody")),
+                    "member_id": dice.choice((None, None, "", "x")),
                     "member_epoch": dice.choice((-1, -1, 0, 3)),
                     "topics": self.offset_topics("partition_indexes", partitions) if dice.maybe(0.6) else None}
-        step = self.step("OffsetFetch", {"require_stable": dice.maybe(0.3)}, connection=self.client.connection)
+        step = self.ask("OffsetFetch", {"require_stable": dice.maybe(0.3)})
         if step and step.version >= 8:
             step.body["groups"] = [group() for _ in range(dice.choice((0, 1, 1, 1, 2)))]
         elif step:
@@ -174,30 +183,30 @@ class GroupsFamily(Family):
     def delete_offsets(self):
         def partitions():
             return [{"partition_index": index} for index in self.dice.some((0, 1, 2))]
-        return self.step("OffsetDelete", {"group_id": self.dice.choice((*GROUPS, "@simple", "", "@nobody")),
-                                          "topics": self.offset_topics("partitions", partitions)}, connection=self.client.connection)
+        return self.ask("OffsetDelete", {"group_id": self.dice.choice((*GROUPS, "@simple", "", "@nobody")),
+                                         "topics": self.offset_topics("partitions", partitions)})
 
     # ---- the admin's requests
 
     def describe(self):
         groups = [self.dice.choice((*GROUPS, *GROUPS, "@simple", "", "@nobody")) for _ in range(self.dice.choice((0, 1, 1, 1, 2)))]
-        return self.step("DescribeGroups", {"groups": groups, "include_authorized_operations": self.dice.maybe(0.4)}, connection=self.client.connection)
+        return self.ask("DescribeGroups", {"groups": groups, "include_authorized_operations": self.dice.maybe(0.4)})
 
     def list(self):
         dice = self.dice
-        return self.step("ListGroups", {"states_filter": dice.choice(([], [], ["Stable"], ["empty", " STABLE "], ["PreparingRebalance"], ["no"])),
-                                        "types_filter": dice.choice(([], [], ["classic"], ["Consumer"], ["CLASSIC", "share"], ["no"]))},
-                         connection=self.client.connection)
+        states = ([], [], ["Stable"], ["empty", " STABLE "], ["PreparingRebalance"], ["no"])
+        types = ([], [], ["classic"], ["Consumer"], ["CLASSIC", "share"], ["no"])
+        return self.ask("ListGroups", {"states_filter": dice.choice(states), "types_filter": dice.choice(types)})
 
     def delete(self):
         names = [self.dice.choice((*GROUPS, "@simple", "@simple2", "", "@nobody")) for _ in range(self.dice.choice((1, 1, 1, 2, 0)))]
-        return self.step("DeleteGroups", {"groups_names": names}, connection=self.client.connection)
+        return self.ask("DeleteGroups", {"groups_names": names})
 
     def find(self):
         dice = self.dice
         kind = dice.choice((0, 0, 0, 2, 3, -1))
         keys = [dice.choice(GROUPS + ["", "a:b", "@g:AAAAAAAAAAAAAAAAAAAAAA:0"]) for _ in range(dice.choice((1, 1, 2, 0)))]
-        return self.step("FindCoordinator", {"key": dice.choice(GROUPS), "key_type": kind, "coordinator_keys": keys}, connection=self.client.connection)
+        return self.ask("FindCoordinator", {"key": dice.choice(GROUPS), "key_type": kind, "coordinator_keys": keys})
 
 
 FAMILY = GroupsFamily

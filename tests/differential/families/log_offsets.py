@@ -25,13 +25,15 @@ class LogOffsetsFamily(LogFamily):
     def epochs(self):
         dice = self.dice
         topics = [{"topic": name, "partitions": [
-            {"partition": self.partition(), "current_leader_epoch": dice.choice((-1, -1, 0, 1, 7, -2)), "leader_epoch": dice.choice((0, 0, 1, -1, 5))}
+            {"partition": self.partition(), "current_leader_epoch": dice.choice((-1, -1, 0, 1, 7, -2)),
+             "leader_epoch": dice.choice((0, 0, 1, -1, 5))}
             for _ in range(dice.choice((1, 2)))]} for name in self.distinct_topics((1, 2))]
         return self.step("OffsetForLeaderEpoch", {"replica_id": dice.choice((-1, -2, 1)), "topics": topics})
 
     def delete_records(self):
         dice = self.dice
-        topics = [{"name": self.topic(), "partitions": [{"partition_index": self.partition(), "offset": dice.choice((-1, 0, 1, 3, 8, -2, 10**6))}]}]
+        partition = {"partition_index": self.partition(), "offset": dice.choice((-1, 0, 1, 3, 8, -2, 10**6))}
+        topics = [{"name": self.topic(), "partitions": [partition]}]
         return self.step("DeleteRecords", {"topics": topics, "timeout_ms": 5000})
 
 

@@ -49,7 +49,8 @@ class ProduceFamily(LogFamily):
         if dice.maybe(0.94):
             return {"$batches": [batch]}
         return dice.choice((None, {"$batches": []}, {"$batches": [batch, self.batch()]}, {"$batches": [{"hex": "00" * 61}]},
-                            {"$batches": [batch, {"hex": "00" * dice.choice((5, 12, 61))}]}, {"$batches": [{"hex": "ff" * dice.choice((5, 80))}]}))
+                            {"$batches": [batch, {"hex": "00" * dice.choice((5, 12, 61))}]},
+                            {"$batches": [{"hex": "ff" * dice.choice((5, 80))}]}))
 
     def produce(self, **options):
         dice = self.dice
