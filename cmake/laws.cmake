@@ -1,7 +1,7 @@
 # The laws of the source tree and the tests of the tools, as tests beside the others. The Python is Debian's: the
 # tools use its standard library only.
 set(python /usr/bin/python3)
-file(GLOB tool_tests CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tools/*_test.py)
+file(GLOB tool_tests CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tools/*_test.py ${CMAKE_SOURCE_DIR}/tests/suites/*_test.py)
 foreach(test ${tool_tests})
   cmake_path(GET test STEM name)
   add_test(NAME tools_${name} COMMAND ${python} ${test} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
