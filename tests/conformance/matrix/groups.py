@@ -1,5 +1,7 @@
 """Rows of consumer groups: members join, share, leave, die and come back."""
 
+from collections import Counter
+
 from lib.report import expect, expect_equal
 
 from matrix import witness
@@ -51,8 +53,14 @@ class Group:
         return [record for member in self.members for record in member.records()]
 
     def each_once(self) -> None:
-        expect_equal(sorted(record.value for record in self.seen()), sorted(record.value for record in self.written),
-                     "values, each once")
+        seen = Counter((record.partition, record.offset) for record in self.seen())
+        per_partition = len(self.written) // PARTITIONS
+        wanted = Counter((partition, offset) for partition in range(PARTITIONS) for offset in range(per_partition))
+        expect_equal((sorted((seen - wanted).elements()), sorted((wanted - seen).elements())), ([], []),
+                     f"read too often and too rarely, as partition and offset, by {self.counts()}")
+
+    def counts(self) -> list[int]:
+        return [member.count() for member in self.members]
 
     def all_committed(self) -> None:
         per_partition = len(self.written) // PARTITIONS
