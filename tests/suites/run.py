@@ -3,6 +3,7 @@
 runs with --misses only, to see what could be added. All logs are in build/suites.
 usage: run.py [SUITE [TEST..]] [--broker gregor|peer] [--quick] [--misses]"""
 
+import fcntl
 import json
 import shutil
 import signal
@@ -84,6 +85,13 @@ def run_suite(suite: Suite, chosen) -> Judge:
     for name in sorted(lists.removed(suite.name)):
         judge.fail(name, "was removed from the allow-list, which may only grow")
     folder = RESULTS / f"{suite.name}-{chosen.broker}"
+    with folder.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # two runs at a time would take each other's folder away
+        execute(suite, known, judge, folder, chosen)
+    return judge
+
+
+def execute(suite: Suite, known: lists.Lists, judge: Judge, folder: Path, chosen) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     say(f"preparing {suite.name}")
     suite.prepare()
@@ -93,7 +101,6 @@ def run_suite(suite: Suite, chosen) -> Judge:
     except (RuntimeError, OSError) as error:
         judge.fail("the run", str(error))
     judge.write(folder.with_suffix(".json"), chosen.broker)
-    return judge
 
 
 def main() -> int:
