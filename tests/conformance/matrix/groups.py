@@ -29,6 +29,17 @@ class Group:
         self.members.append(self.stage.start("member", topic=self.stage.topic, group=self.name, **arguments))
         return self.members[-1]
 
+    def join_two(self, first: dict | None = None, second: dict | None = None) -> tuple[Running, Running]:
+        """One after the other has read, for librdkafka 2.0.2 forgets committed offsets when a rebalance comes while it
+        looks for the first one."""
+        members = [self.join(**(first or {}))]
+        self.shares(PARTITIONS)
+        self.write()
+        self.read_all()
+        members.append(self.join(**(second or {})))
+        self.shares(PARTITIONS // 2, PARTITIONS // 2)
+        return members[0], members[1]
+
     def shares(self, *sizes: int) -> None:
         """Waits until the members that live have so many partitions each."""
         wait_for(lambda: witness.members_of(self.stage.broker.address, self.name) == list(sizes) or self.is_broken(),
@@ -70,13 +81,10 @@ class Group:
 
 def of_two(stage: Stage, assignor: str) -> None:
     group = Group(stage, assignor=assignor)
-    first = group.join()
-    group.shares(6)
-    second = group.join()
-    group.shares(3, 3)
+    first, second = group.join_two()
     group.write()
     group.read_all()
-    expect_equal((first.count(), second.count()), (30, 30), "records by member")
+    expect_equal(group.counts(), [90, 30], "records by member")
     second.succeeds()
     group.shares(6)
     group.write()
@@ -89,8 +97,7 @@ def of_two(stage: Stage, assignor: str) -> None:
 def of_three(stage: Stage, assignor: str) -> None:
     """Two are there, one joins, one leaves, one dies, one comes anew."""
     group = Group(stage, assignor=assignor, session_ms=DYING_SESSION_MS)
-    first, second = group.join(), group.join()
-    group.shares(3, 3)
+    first, second = group.join_two()
     group.write()
     group.read_all()
     third = group.join()
@@ -130,10 +137,7 @@ def half(stage: Stage, first: int) -> None:
 def static_member(stage: Stage) -> None:
     """A static member that ends stays in the group, and has its partitions when it comes back."""
     group = Group(stage)
-    first, _ = group.join(instance="a"), group.join(instance="b")
-    group.shares(3, 3)
-    group.write()
-    group.read_all()
+    first, _ = group.join_two({"instance": "a"}, {"instance": "b"})
     first.succeeds()
     expect_equal(witness.members_of(stage.broker.address, group.name), [3, 3], "partitions by member")
     again = group.join(instance="a")

@@ -50,8 +50,7 @@ def consuming(stage: Stage, kill: bool) -> None:
 def group(stage: Stage, kill: bool) -> None:
     """Both members go on; what was committed is not read again."""
     members = groups.Group(stage)
-    first, second = members.join(), members.join()
-    members.shares(3, 3)
+    first, second = members.join_two()
     members.write()
     members.read_all()
     stage.restart(kill)
