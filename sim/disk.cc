@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "io/disk_error.h"
+#include "io/sendable_file.h"
 #include "sim/machine.h"
 
 namespace gregor::sim {
@@ -43,7 +44,7 @@ std::size_t total_size(std::span<const Bytes> parts) {
 
 // ---------------------------------------------------------------- one open file
 
-class SimFile final : public io::File {
+class SimFile final : public io::SendableFile {
 public:
     SimFile(SimDisk& disk, ProcessId process, Ref<Inode> inode, std::string path, bool writable)
         : disk_(disk),
@@ -59,6 +60,12 @@ public:
         const auto size = std::min(out.size(), static_cast<std::size_t>(left));
         if (size > 0) inode_->content.read(position, out.first(size));
         return size;
+    }
+
+    Status make_resident(std::int64_t position, std::size_t) override {
+        TRY_STATUS(disk_.begin_call(process_, "make_resident", path_, static_cast<std::uint64_t>(position)));
+        disk_.charge(disk_.options_.read);
+        return {};
     }
 
     Status write_at(std::int64_t position, std::span<const Bytes> parts) override {

@@ -144,7 +144,8 @@ void LogServer::read_on(Offset from) {
     log_->read({.from = from,
                 .upper_bound = log_->durable_end(),
                 .max_bytes = static_cast<std::size_t>(prng_.between(1, 100'000)),
-                .min_one_message = true},
+                .min_one_message = true,
+                .file_range_bytes_min = static_cast<std::size_t>(prng_.between(1, 100'000))},
                [this](Result<storage::LogRead> read) { on_read(std::move(read)); });
 }
 

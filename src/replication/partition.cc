@@ -129,8 +129,7 @@ FetchOutcome Partition::describe_read(Isolation isolation) const {
 }
 
 void Partition::watch(const FetchWatch& watch) {
-    if (closed_ != ErrorCode::none || leadership_.leader != self_ ||
-        read_limit(watch.isolation) > watch.seen_limit) {
+    if (closed_ != ErrorCode::none || leadership_.leader != self_ || has_enough_for(watch)) {
         REACHED("fetch_watch_fires_at_once");
         observer_.on_fetch_ready(watch);
         return;
@@ -184,7 +183,7 @@ void Partition::advance_high_watermark() {
 void Partition::wake_fetches() {
     std::vector<FetchWatch> ready;
     std::erase_if(watches_, [&](const auto& entry) {
-        if (read_limit(entry.second.isolation) <= entry.second.seen_limit) return false;
+        if (!has_enough_for(entry.second)) return false;
         ready.push_back(entry.second);
         return true;
     });
@@ -192,6 +191,14 @@ void Partition::wake_fetches() {
         REACHED("fetch_woken_by_append");
         observer_.on_fetch_ready(watch);
     }
+}
+
+bool Partition::has_enough_for(const FetchWatch& watch) const {
+    const auto limit = read_limit(watch.isolation);
+    if (limit <= watch.seen_limit) return false;
+    if (watch.bytes_needed <= 1) return true;
+    const auto grown = log_->bytes_between(watch.seen_limit, limit);
+    return !grown || *grown >= watch.bytes_needed;
 }
 
 void Partition::check_invariants() const {

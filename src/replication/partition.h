@@ -32,6 +32,7 @@ struct FetchWatch {
     std::uint64_t fetch = 0;
     Isolation isolation = Isolation::read_uncommitted;
     Offset seen_limit;
+    std::size_t bytes_needed = 1;  // beyond it, before it is worth another read
 };
 
 class Partition;
@@ -111,6 +112,7 @@ private:
     static void put_in_order(std::deque<DelayedAppend>& room, const DelayedAppend& delayed);
     void advance_high_watermark();
     void wake_fetches();
+    bool has_enough_for(const FetchWatch& watch) const;
 
     TopicPartitionId id_;
     std::string topic_;

@@ -78,8 +78,9 @@ public:
                 Completion<std::vector<AppendOutcome>> done);
     void read(std::vector<PartitionFetch> fetches, FetchOptions options,
               Completion<std::vector<FetchOutcome>> done);
-    void watch(std::uint64_t fetch, ShardId home, Isolation isolation,
-               const std::vector<TopicPartitionId>& partitions, const std::vector<Offset>& seen_limits);
+    // `pattern` for each of the partitions, with what it has seen of that one.
+    void watch(const FetchWatch& pattern, const std::vector<TopicPartitionId>& partitions,
+               const std::vector<Offset>& seen_limits);
     void unwatch(std::uint64_t fetch, ShardId home, const std::vector<TopicPartitionId>& partitions);
     void list_offsets(std::vector<OffsetLookup> lookups, Completion<std::vector<OffsetLookupOutcome>> done);
     void end_offsets_for_epochs(std::vector<EpochLookup> lookups,

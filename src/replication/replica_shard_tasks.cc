@@ -97,7 +97,8 @@ struct ReplicaShard::ReadGather final : RefCounted {
           fetches(std::move(list)),
           options(how),
           done(std::move(answer)),
-          left(static_cast<std::size_t>(std::max(how.max_bytes, 0))) {
+          left(static_cast<std::size_t>(std::max(how.max_bytes, 0))),
+          is_empty_so_far(!how.is_continued) {
         outcomes.reserve(fetches.size());
     }
 
@@ -126,7 +127,11 @@ struct ReplicaShard::ReadGather final : RefCounted {
         is_waiting = false;
         is_reading = true;
         partition->log().read(
-            {fetch.fetch_offset, outcomes.back().read_limit, limit, is_empty_so_far},
+            {.from = fetch.fetch_offset,
+             .upper_bound = outcomes.back().read_limit,
+             .max_bytes = limit,
+             .min_one_message = is_empty_so_far,
+             .file_range_bytes_min = options.file_range_bytes_min},
             [self = Ref(this)](Result<storage::LogRead> read) { self->on_read(std::move(read)); });
         is_waiting = is_reading;
         return !is_waiting;
@@ -151,7 +156,7 @@ struct ReplicaShard::ReadGather final : RefCounted {
     Completion<std::vector<FetchOutcome>> done;
     std::size_t left;
     std::vector<FetchOutcome> outcomes;
-    bool is_empty_so_far = true;
+    bool is_empty_so_far;
     bool is_reading = false;  // a read was asked for and has not answered
     bool is_waiting = false;  // and read_next has returned meanwhile
 };
@@ -163,11 +168,11 @@ void ReplicaShard::read(std::vector<PartitionFetch> fetches, FetchOptions option
     when_loaded(ids, [gather = std::move(gather)] { gather->run(); });
 }
 
-void ReplicaShard::watch(std::uint64_t fetch, ShardId home, Isolation isolation,
-                         const std::vector<TopicPartitionId>& partitions,
+void ReplicaShard::watch(const FetchWatch& pattern, const std::vector<TopicPartitionId>& partitions,
                          const std::vector<Offset>& seen_limits) {
     for (std::size_t i = 0; i < partitions.size(); ++i) {
-        const FetchWatch watch{home, fetch, isolation, seen_limits[i]};
+        auto watch = pattern;
+        watch.seen_limit = seen_limits[i];
         if (auto* partition = find(partitions[i])) {
             partition->watch(watch);
         } else {

@@ -54,6 +54,17 @@ std::vector<Request> pick(std::vector<Request>& from, const std::vector<std::siz
     return picked;
 }
 
+// Whether the partitions could together give more than the request as a whole takes.
+bool is_over_budget(const std::vector<PartitionFetch>& fetches, const FetchOptions& options) {
+    std::int64_t bytes = 0;
+    for (const auto& fetch : fetches) bytes += std::max(fetch.max_bytes, 0);
+    return bytes > options.max_bytes;
+}
+
+std::size_t min_bytes_of(const FetchOptions& options) {
+    return static_cast<std::size_t>(std::max(options.min_bytes, 0));
+}
+
 }  // namespace
 
 template <class Request>
@@ -132,21 +143,31 @@ FetchId Replicas::fetch(std::vector<PartitionFetch> fetches, const FetchOptions&
 void Replicas::read_parts(std::uint64_t id, Fetch& fetch) {
     if (fetch.parts.empty()) return answer(id);
     fetch.missing_parts = fetch.parts.size();
-    for (std::size_t i = 0; i < fetch.parts.size(); ++i) {
-        const auto owner = fetch.parts[i].owner;
-        std::vector<PartitionFetch> picked;
-        for (const auto place : fetch.parts[i].places) picked.push_back(fetch.requests[place]);
-        auto* shard = shards_[owner.value()];
-        // Never answered inside this loop: the answer of the own shard, too, comes through its mailbox.
-        ports_.shards.submit(owner, [this, shard, id, i, options = fetch.options,
-                                     picked = std::move(picked)]() mutable {
-            shard->read(std::move(picked), options, [this, id, i](std::vector<FetchOutcome> outcomes) {
-                ports_.shards.submit(ports_.shard, [this, id, i, outcomes = std::move(outcomes)]() mutable {
-                    on_part_read(id, i, std::move(outcomes));
-                });
+    fetch.bytes_found = 0;
+    fetch.one_part_at_a_time = fetch.parts.size() > 1 && is_over_budget(fetch.requests, fetch.options);
+    const auto at_once = fetch.one_part_at_a_time ? 1 : fetch.parts.size();
+    // Never answered inside this loop: the answer of the own shard, too, comes through its mailbox.
+    for (std::size_t i = 0; i < at_once; ++i) read_part(id, fetch, i);
+}
+
+void Replicas::read_part(std::uint64_t id, Fetch& fetch, std::size_t part) {
+    const auto owner = fetch.parts[part].owner;
+    std::vector<PartitionFetch> picked;
+    for (const auto place : fetch.parts[part].places) picked.push_back(fetch.requests[place]);
+    auto options = fetch.options;
+    const auto budget = static_cast<std::size_t>(std::max(options.max_bytes, 0));
+    if (fetch.one_part_at_a_time) {
+        options.max_bytes = static_cast<std::int32_t>(budget - std::min(budget, fetch.bytes_found));
+        options.is_continued = fetch.bytes_found > 0;
+    }
+    auto* shard = shards_[owner.value()];
+    ports_.shards.submit(owner, [this, shard, id, part, options, picked = std::move(picked)]() mutable {
+        shard->read(std::move(picked), options, [this, id, part](std::vector<FetchOutcome> outcomes) {
+            ports_.shards.submit(ports_.shard, [this, id, part, outcomes = std::move(outcomes)]() mutable {
+                on_part_read(id, part, std::move(outcomes));
             });
         });
-    }
+    });
 }
 
 void Replicas::on_part_read(std::uint64_t id, std::size_t part, std::vector<FetchOutcome> outcomes) {
@@ -155,20 +176,32 @@ void Replicas::on_part_read(std::uint64_t id, std::size_t part, std::vector<Fetc
     auto& fetch = found->second;
     const auto& places = fetch.parts[part].places;
     ASSERT(outcomes.size() == places.size());
-    for (std::size_t i = 0; i < places.size(); ++i) fetch.outcomes[places[i]] = std::move(outcomes[i]);
-    if (--fetch.missing_parts > 0) return;
+    for (std::size_t i = 0; i < places.size(); ++i) {
+        fetch.bytes_found += outcomes[i].records.size();
+        fetch.outcomes[places[i]] = std::move(outcomes[i]);
+    }
+    if (--fetch.missing_parts > 0) {
+        if (fetch.one_part_at_a_time) read_part(id, fetch, part + 1);
+        return;
+    }
     if (fetch.is_over || is_enough(fetch)) return answer(id);
     watch_parts(id, fetch);
 }
 
 bool Replicas::is_enough(const Fetch& fetch) const {
     if (fetch.options.deadline <= ports_.clock.now()) return true;
-    std::size_t bytes = 0;
     for (const auto& outcome : fetch.outcomes) {
         if (outcome.error != ErrorCode::none || outcome.diverging_epoch) return true;
-        bytes += outcome.records.size();
     }
-    return bytes >= static_cast<std::size_t>(std::max(fetch.options.min_bytes, 0));
+    return fetch.bytes_found >= min_bytes_of(fetch.options);
+}
+
+// Once all partitions together have what is missing, one of them has its share of it: so no wait is too long,
+// and what was found is not read again for every batch that comes.
+std::size_t Replicas::bytes_share(const Fetch& fetch) {
+    const auto wanted = min_bytes_of(fetch.options);
+    const auto missing = wanted - std::min(wanted, fetch.bytes_found);
+    return (missing + fetch.requests.size() - 1) / fetch.requests.size();
 }
 
 void Replicas::watch_parts(std::uint64_t id, Fetch& fetch) {
@@ -178,7 +211,13 @@ void Replicas::watch_parts(std::uint64_t id, Fetch& fetch) {
     if (fetch.timer.value == 0) {
         fetch.timer = ports_.executor.call_at(fetch.options.deadline, [this, id] { finish_fetch({id}); });
     }
+    for (auto& outcome : fetch.outcomes) outcome.records = {};  // nobody holds the bytes meanwhile
     for (const auto& part : fetch.parts) {
+        FetchWatch pattern{.home = ports_.shard,
+                           .fetch = id,
+                           .isolation = fetch.options.isolation,
+                           .seen_limit = {},
+                           .bytes_needed = bytes_share(fetch)};
         std::vector<TopicPartitionId> partitions;
         std::vector<Offset> seen_limits;
         for (const auto place : part.places) {
@@ -186,10 +225,10 @@ void Replicas::watch_parts(std::uint64_t id, Fetch& fetch) {
             seen_limits.push_back(fetch.outcomes[place].read_limit);
         }
         auto* shard = shards_[part.owner.value()];
-        ports_.shards.submit(part.owner, [shard, id, home = ports_.shard, isolation = fetch.options.isolation,
-                                          partitions = std::move(partitions), seen = std::move(seen_limits)] {
-            shard->watch(id, home, isolation, partitions, seen);
-        });
+        ports_.shards.submit(
+            part.owner, [shard, pattern, partitions = std::move(partitions), seen = std::move(seen_limits)] {
+                shard->watch(pattern, partitions, seen);
+            });
     }
 }
 
@@ -219,7 +258,10 @@ void Replicas::finish_fetch(FetchId fetch) {
     found->second.is_over = true;
     if (!found->second.is_watching) return;  // being read: answered when that is done
     unwatch_parts(fetch.value, found->second);
-    answer(fetch.value);
+    // A watch for any byte has not fired: there is nothing to read.
+    const bool is_empty = found->second.bytes_found == 0 && bytes_share(found->second) <= 1;
+    if (is_empty) return answer(fetch.value);
+    read_parts(fetch.value, found->second);  // less than it wanted, but what there is
 }
 
 void Replicas::answer(std::uint64_t id) {

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "base/fault.h"
 #include "replication/test_world.h"
 
 namespace gregor::replication {
@@ -235,6 +236,54 @@ TEST_P(ReplicasOver, AFetchWaitsUntilThereIsEnough) {
     EXPECT_EQ(records_of(two, 2), (Ranges{{0, 0}}));
     EXPECT_EQ(records_of(two, 3), (Ranges{{0, 0}}));
     EXPECT_EQ(world.replicas().waiting_fetches(), 0U);
+}
+
+// Counts the marks of one name on this thread.
+struct MarkCounter final : FaultObserver {
+    explicit MarkCounter(std::string_view mark) : name(mark) {}
+    void on_mark(const FaultSite& site) override { count += site.name() == name; }
+    bool is_planted(const FaultSite&) override { return false; }
+    std::string_view name;
+    int count = 0;
+};
+
+TEST_P(ReplicasOver, AFetchThatWaitsForMuchIsNotReadForEveryBatch) {
+    const auto topic = world.add_topic("t", 2);
+    world.publish();
+    world.settle();
+    constexpr int k_batches = 64;
+    const auto one_batch = static_cast<std::int32_t>(World::entry(topic).records.size());
+    auto& reply = world.fetch({World::from(topic, 0, 0), World::from(topic, 0, 1)},
+                              world.wait(1000, k_batches * one_batch));
+    world.settle();
+    MarkCounter wakes("fetch_woken_by_append");
+    const FaultScope scope(wakes);
+    for (int i = 0; i < k_batches; ++i) {
+        EXPECT_EQ(reply.calls, 0);
+        world.append(topic, i % 4 == 0 ? 1 : 0);
+        world.settle();
+    }
+    EXPECT_EQ(records_of(reply, 0).size() + records_of(reply, 1).size(), std::size_t{k_batches});
+    EXPECT_LE(wakes.count, 2 * 6 + 2);  // each read brings the missing bytes down by a half or more
+}
+
+TEST_P(ReplicasOver, ShardsShareTheBudgetOfAFetch) {
+    const auto topic = world.add_topic("t", 4);
+    world.publish();
+    world.settle();
+    for (int i = 0; i < 8; ++i) world.append(topic, i % 4);
+    world.settle();
+    const auto one_batch = static_cast<std::int32_t>(World::entry(topic).records.size());
+    std::vector<PartitionFetch> everything;
+    for (std::int32_t i = 0; i < 4; ++i) everything.push_back(World::from(topic, 0, i));
+    auto options = world.wait(0);
+    options.max_bytes = 3 * one_batch;
+    auto& reply = world.fetch(everything, options);
+    world.settle();
+    ASSERT_TRUE(reply.is_there());
+    std::size_t bytes = 0;
+    for (const auto& outcome : *reply.value) bytes += outcome.records.size();
+    EXPECT_EQ(bytes, static_cast<std::size_t>(3 * one_batch));
 }
 
 TEST_P(ReplicasOver, AFetchEndsAtItsDeadlineWithWhatThereIs) {

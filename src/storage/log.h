@@ -60,6 +60,9 @@ struct ReadRequest {
     Offset upper_bound;  // exclusive: high watermark, last stable offset or log end; the reader's limit
     std::size_t max_bytes = 0;
     bool min_one_message = false;  // the first batch even when it is larger than max_bytes
+    // From so many bytes on, what only the disk has may come as a range of its file, for a socket that can
+    // send one. Nobody looks at its checksums but the client, as with Kafka.
+    std::size_t file_range_bytes_min = SIZE_MAX;
 };
 
 // Whole batches. The first may begin before the offset asked for; clients skip.
@@ -138,6 +141,10 @@ public:
 
     // offset_out_of_range below the start or above the end. Answers in this turn when memory has the records.
     void read(const ReadRequest& request, Completion<Result<LogRead>> done);
+    // How much a read of [from, to) would find; nullopt when memory does not know.
+    std::optional<std::size_t> bytes_between(Offset from, Offset to) const {
+        return tail_.bytes_between(from, to);
+    }
     // A search never looks at or above `upper_bound`: a hit there is "none" (-1, -1). Special timestamps
     // except k_latest_timestamp (the caller's own bound) too.
     void offset_for_timestamp(std::int64_t timestamp, Offset upper_bound,

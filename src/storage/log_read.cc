@@ -5,6 +5,7 @@
 
 #include "base/assert.h"
 #include "base/fault.h"
+#include "io/sendable_file.h"
 #include "records/batch.h"
 #include "storage/log.h"
 #include "storage/names.h"
@@ -12,6 +13,9 @@
 
 namespace gregor::storage {
 namespace {
+
+// What finding a batch reads at a time: headers lie apart, the payloads between them are not wanted.
+constexpr std::size_t k_header_window = std::size_t{4} << 10;
 
 // Reads whole batches of one segment, the first that holds the offset or comes after it.
 class ReadJob final : public io::DiskJob {
@@ -37,13 +41,18 @@ private:
         return LogRead{.records = {}, .next_offset = plan_.request.from};
     }
 
+    // Null when there is nothing in it.
+    Result<Ref<io::File>> open_index(io::FileSystem& files, const Segment& segment) const {
+        if (segment.index_entries == 0) return Ref<io::File>();
+        return files.open(segment_path(plan_.directory, segment.base, k_index_extension), io::OpenMode::read);
+    }
+
     Result<std::int64_t> start_position(io::FileSystem& files, const Segment& segment) const {
         const auto from = plan_.request.from;
         if (from <= segment.base) return std::int64_t{0};
         if (plan_.hint && &segment == &plan_.segments.front()) return std::int64_t{plan_.hint->position};
-        if (segment.index_entries == 0) return std::int64_t{0};
-        const auto index = TRY(
-            files.open(segment_path(plan_.directory, segment.base, k_index_extension), io::OpenMode::read));
+        const auto index = TRY(open_index(files, segment));
+        if (!index) return std::int64_t{0};
         return TRY(lookup_offset(*index, segment.base, segment.index_entries, from)).position;
     }
 
@@ -51,23 +60,70 @@ private:
     Result<std::optional<LogRead>> read_segment(io::FileSystem& files, const Segment& segment) const {
         const auto log =
             TRY(files.open(segment_path(plan_.directory, segment.base, k_log_extension), io::OpenMode::read));
-        SegmentScanner scanner(*log, TRY(start_position(files, segment)), segment.written);
+        SegmentScanner scanner(*log, TRY(start_position(files, segment)), segment.written, k_header_window);
         bool found = false;
         while (!found && TRY(scanner.next())) found = scanner.batch().last >= plan_.request.from;
         if (!found && scanner.stopped_early())
             return fail(ErrorCode::corrupt_message, describe_damage(segment, plan_.request.from));
         if (!found) return std::nullopt;
-        return TRY(read_batches(*log, segment, scanner.batch()));
-    }
-
-    Result<LogRead> read_batches(io::File& log, const Segment& segment, const ScannedBatch& first) const {
-        LogRead read{.records = {}, .next_offset = plan_.request.from};
+        const auto& first = scanner.batch();
         const auto& request = plan_.request;
         const auto first_size = static_cast<std::size_t>(first.size);
-        if (first.last >= request.upper_bound) return read;
-        if (first_size > request.max_bytes && !request.min_one_message) return read;
+        const LogRead nothing{.records = {}, .next_offset = request.from};
+        if (first.last >= request.upper_bound) return nothing;
+        if (first_size > request.max_bytes && !request.min_one_message) return nothing;
         const auto left = static_cast<std::size_t>(segment.written - first.position);
-        auto buffer = Buffer::allocate(std::min(std::max(first_size, request.max_bytes), left));
+        const auto size = std::min(std::max(first_size, request.max_bytes), left);
+        auto* sendable = dynamic_cast<io::SendableFile*>(log.get());
+        if (sendable == nullptr || size < request.file_range_bytes_min)
+            return TRY(read_batches(*log, segment, first, size));
+        return TRY(find_range(files, *sendable, segment, first, size));
+    }
+
+    // Where a walk over the headers must begin to find the last batch that ends within `limit`: the last one
+    // in the index that surely is below it and below the upper bound, or the first one of the range.
+    Result<std::int64_t> near_end(io::FileSystem& files, const Segment& segment, std::int64_t first,
+                                  std::int64_t limit) const {
+        const auto index = TRY(open_index(files, segment));
+        if (!index) return first;
+        auto entry = TRY(lookup_position(*index, segment.base, segment.index_entries, limit));
+        if (entry.offset >= plan_.request.upper_bound)
+            entry = TRY(
+                lookup_offset(*index, segment.base, segment.index_entries, plan_.request.upper_bound - 1));
+        return std::max<std::int64_t>(first, entry.position);
+    }
+
+    // Whole batches as a range of the file: their headers near both ends are read, their payloads not.
+    Result<LogRead> find_range(io::FileSystem& files, io::SendableFile& log, const Segment& segment,
+                               const ScannedBatch& first, std::size_t size) const {
+        REACHED("read_as_file_range");
+        const auto limit = first.position + static_cast<std::int64_t>(size);
+        auto end = TRY(near_end(files, segment, first.position, limit));
+        LogRead read{.records = {}, .next_offset = first.last + 1};
+        SegmentScanner scanner(log, end, segment.written, k_header_window);
+        while (TRY(scanner.next())) {
+            const auto& batch = scanner.batch();
+            if (batch.last >= plan_.request.upper_bound || batch.end() > limit) {
+                if (end > first.position) read.next_offset = batch.base;
+                break;
+            }
+            end = batch.end();
+            read.next_offset = batch.last + 1;
+        }
+        if (end == first.position || (scanner.stopped_early() && end < limit))
+            return read_batches(log, segment, first, size);  // it says what is wrong
+        const auto found = static_cast<std::size_t>(end - first.position);
+        TRY_STATUS(log.make_resident(first.position, found));
+        read.records.append(
+            FileRange{.source = Ref<RangeSource>(&log), .position = first.position, .size = found});
+        return read;
+    }
+
+    Result<LogRead> read_batches(io::File& log, const Segment& segment, const ScannedBatch& first,
+                                 std::size_t size) const {
+        LogRead read{.records = {}, .next_offset = plan_.request.from};
+        const auto& request = plan_.request;
+        auto buffer = Buffer::allocate(size);
         const auto got = TRY(log.read_at(first.position, buffer->writable()));
         std::size_t end = 0;
         records::BatchCursor cursor(buffer->bytes().first(got));

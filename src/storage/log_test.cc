@@ -72,6 +72,51 @@ TEST(Log, NeverServesARottenBatch) {
     EXPECT_EQ(world.read(1).error().code, ErrorCode::corrupt_message);
 }
 
+// The batches that a range of a file holds, as a socket would send them.
+BufferChain expanded(const BufferChain& chain) {
+    BufferChain bytes;
+    for (const auto& element : chain.elements()) {
+        const auto* range = std::get_if<FileRange>(&element);
+        if (range == nullptr) {
+            bytes.append(std::get<Slice>(element));
+            continue;
+        }
+        auto buffer = Buffer::allocate(range->size);
+        auto& file = dynamic_cast<io::File&>(*range->source);
+        EXPECT_EQ(*file.read_at(range->position, buffer->writable()), range->size);
+        bytes.append(Slice(std::move(buffer)));
+    }
+    return bytes;
+}
+
+TEST(Log, ARangeOfAFileHoldsWhatAReadHolds) {
+    LogWorld world({.segment_bytes = 30'000, .index_interval_bytes = 700}, 0);
+    world.open();
+    for (int i = 0; i < 400; ++i) {
+        const TestBatch batch{.records = 1 + i % 3,
+                              .value_bytes = static_cast<std::size_t>(10 + i * 37 % 400)};
+        ASSERT_TRUE(world.append(batch));
+        if (i % 50 == 0) world.settle();
+    }
+    world.settle();
+    const auto end = world.log->log_end_offset().value();
+    int ranges_seen = 0;
+    for (std::int64_t from = 0; from < end; from += 7) {
+        for (const std::size_t max_bytes : {1U, 500U, 5'000U, 29'000U, 1'000'000U}) {
+            for (const auto bound : {from + 1, from + 11, end}) {
+                const auto read = world.read(from, max_bytes, true, bound);
+                const auto range = world.read(from, max_bytes, true, bound, 1);
+                ASSERT_TRUE(read && range);
+                EXPECT_EQ(ranges(expanded(range->records)), ranges(read->records)) << from << " " << bound;
+                EXPECT_EQ(range->next_offset, read->next_offset);
+                const auto elements = range->records.elements();
+                ranges_seen += !elements.empty() && std::holds_alternative<FileRange>(elements[0]);
+            }
+        }
+    }
+    EXPECT_GT(ranges_seen, 1000);
+}
+
 TEST(Log, RollsBySizeAndReadsAcross) {
     const auto size = static_cast<std::int32_t>(make_batch(TestBatch{}).size());
     LogWorld world({.segment_bytes = 2 * size}, 0);

@@ -34,8 +34,8 @@ std::uint32_t legacy_crc32(Bytes bytes, std::uint32_t before) {
 
 }  // namespace
 
-SegmentScanner::SegmentScanner(io::File& file, std::int64_t from, std::int64_t end)
-    : file_(&file), at_(from), end_(end), header_(records::k_batch_overhead) {}
+SegmentScanner::SegmentScanner(io::File& file, std::int64_t from, std::int64_t end, std::size_t window_bytes)
+    : file_(&file), window_bytes_(window_bytes), at_(from), end_(end), header_(records::k_batch_overhead) {}
 
 // `size` bytes at `position`, all of them in the file's part that is scanned and no more than the window.
 Result<Bytes> SegmentScanner::window_at(std::int64_t position, std::size_t size) {
@@ -43,7 +43,7 @@ Result<Bytes> SegmentScanner::window_at(std::int64_t position, std::size_t size)
     const auto wanted_end = position + static_cast<std::int64_t>(size);
     if (position < window_begin_ || wanted_end > window_end) {
         const auto left = static_cast<std::size_t>(end_ - position);
-        window_.resize(std::max(window_.size(), std::min(k_scan_window_bytes, left)));
+        window_.resize(std::max(window_.size(), std::min(window_bytes_, left)));
         window_begin_ = position;
         window_size_ =
             TRY(file_->read_at(position, MutableBytes(window_).first(std::min(window_.size(), left))));
@@ -98,8 +98,7 @@ Result<bool> SegmentScanner::checksum_matches() {
     std::uint32_t crc = 0;
     auto at = batch_.position + static_cast<std::int64_t>(start);
     while (at < batch_.end()) {
-        const auto step =
-            std::min<std::int64_t>(batch_.end() - at, static_cast<std::int64_t>(k_scan_window_bytes));
+        const auto step = std::min<std::int64_t>(batch_.end() - at, static_cast<std::int64_t>(window_bytes_));
         const auto bytes = TRY(window_at(at, static_cast<std::size_t>(step)));
         if (bytes.empty()) return false;
         crc = update(bytes, crc);

@@ -33,7 +33,8 @@ struct ScannedBatch {
 class SegmentScanner {
 public:
     // Batches that lie wholly in [from, end).
-    SegmentScanner(io::File& file, std::int64_t from, std::int64_t end);
+    SegmentScanner(io::File& file, std::int64_t from, std::int64_t end,
+                   std::size_t window_bytes = k_scan_window_bytes);
 
     // False at the end, and at whatever is no whole batch with possible header fields (stopped_early()).
     Result<bool> next();
@@ -50,6 +51,7 @@ private:
     Result<Bytes> window_at(std::int64_t position, std::size_t size);
 
     io::File* file_;
+    std::size_t window_bytes_;
     std::int64_t at_;
     std::int64_t end_;
     ScannedBatch batch_;

@@ -21,7 +21,8 @@ void TailCache::Tail::append(TailBatch batch) {
     const auto number = cache_->next_number_++;
     cache_->size_ += batch.bytes.size();
     cache_->admissions_.push_back({id_, number});
-    entries_.push_back({std::move(batch), number});
+    taken_bytes_ += batch.bytes.size();
+    entries_.push_back({std::move(batch), number, taken_bytes_});
     cache_->evict();
 }
 
@@ -34,6 +35,7 @@ void TailCache::Tail::set_written_end(Offset end) {
 void TailCache::Tail::truncate_to(Offset end) {
     while (!entries_.empty() && entries_.back().batch.last >= end) {
         cache_->size_ -= entries_.back().batch.bytes.size();
+        taken_bytes_ -= entries_.back().batch.bytes.size();
         entries_.pop_back();
     }
     written_end_ = std::min(written_end_, end);
@@ -47,6 +49,15 @@ void TailCache::Tail::reset(Offset end) {
 
 bool TailCache::Tail::holds(Offset offset) const {
     return !entries_.empty() && offset >= entries_.front().batch.base && offset <= entries_.back().batch.last;
+}
+
+std::optional<std::size_t> TailCache::Tail::bytes_between(Offset from, Offset to) const {
+    if (!holds(from)) return std::nullopt;
+    const auto last_of = [](const Entry& entry) { return entry.batch.last; };
+    const auto first = std::ranges::lower_bound(entries_, from, {}, last_of);
+    const auto end = std::ranges::lower_bound(first, entries_.end(), to, {}, last_of);
+    if (first == end) return 0;
+    return (end - 1)->end_bytes - first->end_bytes + first->batch.bytes.size();
 }
 
 TailCache::Tail::Found TailCache::Tail::read(Offset from, Offset upper_bound, std::size_t max_bytes,

@@ -36,6 +36,9 @@ public:
         void truncate_to(Offset end);      // drops batches that end at or after `end`
         void reset(Offset end);            // drops everything; the log ends at `end`, all of it written
         bool holds(Offset offset) const;   // whether a read from `offset` finds its first batch here
+        // Of the batches that hold `from` and what follows it, below `to`; nullopt when they are not all
+        // here.
+        std::optional<std::size_t> bytes_between(Offset from, Offset to) const;
         // Batches from the one that holds `from`, all below `upper_bound`.
         struct Found {
             BufferChain records;
@@ -48,10 +51,12 @@ public:
         struct Entry {
             TailBatch batch;
             std::uint64_t number = 0;
+            std::uint64_t end_bytes = 0;  // of all that this tail ever took, up to this one's end
         };
         TailCache* cache_;
         std::uint64_t id_;
         std::deque<Entry> entries_;
+        std::uint64_t taken_bytes_ = 0;
         Offset written_end_;
     };
 

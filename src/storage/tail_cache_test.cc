@@ -46,5 +46,21 @@ TEST(TailCache, ReadsWholeBatchesBelowTheBound) {
     EXPECT_FALSE(tail.holds(Offset{4}));
 }
 
+TEST(TailCache, KnowsHowMuchLiesBetween) {
+    TailCache cache(400);
+    TailCache::Tail tail(cache);
+    for (int i = 0; i < 4; ++i) tail.append(batch(2 * i, 100));
+    EXPECT_EQ(tail.bytes_between(Offset{0}, Offset{8}), 400U);
+    EXPECT_EQ(tail.bytes_between(Offset{3}, Offset{7}), 200U);  // the batch that holds 6 ends at the bound
+    EXPECT_EQ(tail.bytes_between(Offset{4}, Offset{4}), 0U);
+    tail.truncate_to(Offset{6});
+    tail.append(batch(6, 30));
+    EXPECT_EQ(tail.bytes_between(Offset{2}, Offset{8}), 230U);
+    tail.set_written_end(Offset{8});
+    tail.append(batch(8, 200));
+    EXPECT_EQ(tail.bytes_between(Offset{0}, Offset{10}), std::nullopt);
+    EXPECT_EQ(tail.bytes_between(Offset{8}, Offset{10}), 200U);
+}
+
 }  // namespace
 }  // namespace gregor::storage

@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/uio.h>
@@ -19,6 +20,7 @@
 namespace gregor::io {
 namespace {
 
+constexpr std::size_t k_page_bytes = 4096;  // a system with larger ones touches some of them twice
 constexpr mode_t k_file_mode = 0644;
 constexpr mode_t k_directory_mode = 0755;
 
@@ -122,6 +124,24 @@ private:
     UniqueFd fd_;
 };
 
+// Addresses for mincore(); no page is touched through them.
+class MappedRange {
+public:
+    MappedRange(int fd, std::int64_t begin, std::size_t size)
+        : size_(size), data_(::mmap(nullptr, size, PROT_READ, MAP_SHARED, fd, begin)) {}
+    ~MappedRange() {
+        if (is_mapped()) ::munmap(data_, size_);
+    }
+    MappedRange(const MappedRange&) = delete;
+    MappedRange& operator=(const MappedRange&) = delete;
+    bool is_mapped() const { return data_ != MAP_FAILED; }
+    void* data() const { return data_; }
+
+private:
+    std::size_t size_;
+    void* data_;
+};
+
 struct CloseDirectory {
     void operator()(DIR* directory) const { ::closedir(directory); }
 };
@@ -169,6 +189,26 @@ Result<std::int64_t> KernelFile::size() const {
     struct ::stat status{};
     if (::fstat(fd(), &status) < 0) return failed("stat", path_);
     return status.st_size;
+}
+
+// Nothing is copied of what is there already: mincore() looks, and only a page that is missing is touched,
+// once the kernel has been told of the whole range.
+Status KernelFile::make_resident(std::int64_t position, std::size_t size) {
+    const auto before = static_cast<std::size_t>(position) % k_page_bytes;
+    const auto begin = position - static_cast<std::int64_t>(before);
+    const auto span = before + size;
+    const MappedRange range(fd(), begin, span);
+    std::vector<unsigned char> pages((span + k_page_bytes - 1) / k_page_bytes);
+    if (!range.is_mapped() || ::mincore(range.data(), span, pages.data()) < 0) pages.assign(pages.size(), 0);
+    const auto is_there = [](unsigned char page) { return (page & 1U) != 0; };
+    if (std::ranges::all_of(pages, is_there)) return {};
+    ::posix_fadvise(fd(), begin, static_cast<off_t>(span), POSIX_FADV_WILLNEED);
+    for (std::size_t i = 0; i < pages.size(); ++i) {
+        std::array<std::byte, 1> touched{};
+        const auto at = begin + static_cast<std::int64_t>(i * k_page_bytes);
+        if (!is_there(pages[i])) TRY(read_at(at, touched));
+    }
+    return {};
 }
 
 Result<Ref<File>> KernelFiles::open(const std::string& path, OpenMode mode) {

@@ -5,12 +5,13 @@
 
 #include "io/asio/unique_fd.h"
 #include "io/ports.h"
+#include "io/sendable_file.h"
 
 namespace gregor::io {
 
 // An open file of the kernel. All calls are safe on any thread; what overlapping writes give is the caller's
 // affair.
-class KernelFile final : public File {
+class KernelFile final : public SendableFile {
 public:
     KernelFile(UniqueFd fd, std::string path) : fd_(std::move(fd)), path_(std::move(path)) {}
 
@@ -19,6 +20,7 @@ public:
     Status sync_data() override;
     Status truncate(std::int64_t size) override;
     Result<std::int64_t> size() const override;
+    Status make_resident(std::int64_t position, std::size_t size) override;
 
     int fd() const { return fd_.get(); }
 

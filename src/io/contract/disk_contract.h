@@ -8,6 +8,7 @@
 
 #include "io/contract/contract_world.h"
 #include "io/disk_error.h"
+#include "io/sendable_file.h"
 
 namespace gregor::io::contract {
 
@@ -64,6 +65,17 @@ TYPED_TEST_P(DiskContract, TruncateShrinksAndExtendsWithZeros) {
     ASSERT_TRUE(file->truncate(2).has_value());
     ASSERT_TRUE(file->truncate(4).has_value());
     EXPECT_EQ(read_text(*file, 0, 10), std::string("he\0\0", 4));
+}
+
+TYPED_TEST_P(DiskContract, FilesCanBeSentFromAnyPlace) {
+    const std::string text(100'000, 'x');
+    const auto file = this->create("sent", text);
+    auto* sendable = dynamic_cast<SendableFile*>(file.get());
+    ASSERT_NE(sendable, nullptr);
+    EXPECT_TRUE(sendable->make_resident(0, text.size()).has_value());
+    EXPECT_TRUE(sendable->make_resident(4'097, 1).has_value());
+    EXPECT_TRUE(sendable->make_resident(99'999, 1).has_value());
+    EXPECT_EQ(read_text(*file, 0, text.size()), text);
 }
 
 TYPED_TEST_P(DiskContract, OpenModes) {
@@ -271,8 +283,8 @@ TYPED_TEST_P(DiskContract, JobsUseTheFileSystemAndFollowEachOther) {
 }
 
 REGISTER_TYPED_TEST_SUITE_P(DiskContract, WhatIsWrittenIsRead, ManyPartsInOneWrite,
-                            TruncateShrinksAndExtendsWithZeros, OpenModes, ListIsSortedAndTellsKindAndSize,
-                            StatGivesTheLastName, ADirectoryOverAFileFails,
+                            TruncateShrinksAndExtendsWithZeros, FilesCanBeSentFromAnyPlace, OpenModes,
+                            ListIsSortedAndTellsKindAndSize, StatGivesTheLastName, ADirectoryOverAFileFails,
                             RenameReplacesAndTheOpenFileFollows, RenameMovesADirectoryWithItsContents,
                             RemoveTakesFilesAndEmptyDirectories, SyncingWorksOnFilesAndDirectories,
                             ALockIsExclusiveUntilReleased, FreeBytesAreKnown,

@@ -25,6 +25,9 @@ using replication::FetchOutcome;
 constexpr std::int16_t k_storage_error_from = 6;
 // A longer wait ends here with an empty answer: what a client that has gone away still holds ends with it.
 constexpr std::int32_t k_wait_ms_max = 300'000;
+// Smaller reads from the disk are copied, with their checksums looked at: cheaper than a system call of their
+// own for each partition.
+constexpr std::size_t k_file_range_bytes_min = std::size_t{16} << 10;
 constexpr std::int16_t k_topic_ids_from = 13;
 constexpr std::int16_t k_leader_hints_from = 16;
 constexpr std::int32_t k_final_epoch = -1;  // closes the session, or never had one
@@ -50,6 +53,7 @@ public:
         options.isolation = self.isolation();
         options.max_bytes = std::min(self.request_.max_bytes, self.context_.config().fetch_bytes_max);
         options.min_bytes = std::min(self.request_.min_bytes, options.max_bytes);
+        options.file_range_bytes_min = k_file_range_bytes_min;
         // A partition that is refused here does not end the wait for the others: Kafka's way, which keeps a
         // client with one deleted topic from asking in a tight loop.
         options.deadline = self.context_.deadline(std::min(self.request_.max_wait_ms, k_wait_ms_max));

@@ -103,12 +103,14 @@ struct LogWorld {
         return log->append({.records = std::move(batch), .leader_epoch = epoch, .now_ms = k_test_now_ms});
     }
     Result<LogRead> read(std::int64_t from, std::size_t max_bytes = 1 << 20, bool min_one = true,
-                         std::optional<std::int64_t> bound = std::nullopt) {
+                         std::optional<std::int64_t> bound = std::nullopt,
+                         std::size_t file_range_bytes_min = SIZE_MAX) {
         std::optional<Result<LogRead>> got;
         log->read({.from = Offset{from},
                    .upper_bound = bound ? Offset{*bound} : log->log_end_offset(),
                    .max_bytes = max_bytes,
-                   .min_one_message = min_one},
+                   .min_one_message = min_one,
+                   .file_range_bytes_min = file_range_bytes_min},
                   [&](Result<LogRead> result) { got = std::move(result); });
         in_same_turn = got.has_value();
         settle();

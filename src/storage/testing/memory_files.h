@@ -15,6 +15,7 @@
 #include "base/result.h"
 #include "io/disk_error.h"
 #include "io/ports.h"
+#include "io/sendable_file.h"
 
 namespace gregor::storage::testing {
 
@@ -26,7 +27,7 @@ struct MemoryNode : RefCounted {
 
 class MemoryFiles;
 
-class MemoryFile final : public io::File {
+class MemoryFile final : public io::SendableFile {
 public:
     MemoryFile(MemoryFiles& files, Ref<MemoryNode> node) : files_(&files), node_(std::move(node)) {}
     Result<std::size_t> read_at(std::int64_t position, MutableBytes out) override;
@@ -34,6 +35,7 @@ public:
     Status sync_data() override;
     Status truncate(std::int64_t size) override;
     Result<std::int64_t> size() const override { return static_cast<std::int64_t>(node_->data.size()); }
+    Status make_resident(std::int64_t, std::size_t) override { return {}; }
 
 private:
     MemoryFiles* files_;
