@@ -21,6 +21,7 @@ class Variant:
     name: str
     is_peer: bool = False
     overrides: list[str] = field(default_factory=list)
+    leaves_out: tuple[str, ...] = ()  # cells that would say nothing new
 
 
 @dataclass
@@ -30,13 +31,15 @@ class Idle:
     wakeups_per_s: float
 
 
+METADATA = struct.pack(">ihhihi", 14, 3, 1, 7, -1, -1)  # size, key, version, correlation id, no client id, all topics
+
+
 def first_metadata_answer(port: int, deadline: float) -> float:
     """Waits for a Metadata v1 answer that names a broker; returns when it had come."""
-    request = struct.pack(">hhihi", 3, 1, 7, -1, -1)  # key, version, correlation id, no client id, all topics
     while time.perf_counter() < deadline:
         try:
             with socket.create_connection(("localhost", port), timeout=5) as connection:
-                connection.sendall(struct.pack(">i", len(request)) + request)
+                connection.sendall(METADATA)
                 answer = connection.recv(12, socket.MSG_WAITALL)  # size, correlation id, count of brokers
                 if len(answer) == 12 and struct.unpack(">iii", answer)[2] > 0:
                     return time.perf_counter()
@@ -61,14 +64,14 @@ class Broker:
             started = time.perf_counter()
             subprocess.run([PEER, "format", properties], check=True, capture_output=True)
             format_ms = (time.perf_counter() - started) * 1000
-            self.start_ms = self._start()
+            self.start_ms = self.start()
             self.first_start_ms = format_ms + self.start_ms
         else:
-            self.first_start_ms = self._start()
+            self.first_start_ms = self.start()
             self.stop()
-            self.start_ms = self._start()
+            self.start_ms = self.start()
 
-    def _start(self) -> float:
+    def start(self) -> float:
         started = time.perf_counter()
         with open(self.folder / "broker.log", "ab") as log:
             self.process = subprocess.Popen(self.command, stdout=log, stderr=log, env={**os.environ, "LOG_DIR": str(self.folder)},
@@ -85,12 +88,29 @@ class Broker:
         path.write_text(text)
         return path
 
+    def rss_mib(self) -> float:
+        status = Path(f"/proc/{self.pid}/status").read_text()
+        return int(re.search(r"^VmRSS:\s+(\d+)", status, re.M).group(1)) / 1024
+
+    def memory_of_connections(self, count: int) -> float:
+        """MiB more with so many connections that have asked something once and are idle now."""
+        before = self.rss_mib()
+        connections = [socket.create_connection(("localhost", self.port)) for _ in range(count)]
+        try:
+            for connection in connections:
+                connection.sendall(METADATA)
+                size = struct.unpack(">i", connection.recv(4, socket.MSG_WAITALL))[0]
+                connection.recv(size, socket.MSG_WAITALL)
+            time.sleep(1)
+            return self.rss_mib() - before
+        finally:
+            for connection in connections:
+                connection.close()
+
     def idle(self, seconds: float) -> Idle:
         cpu_ns, switches = self._cpu_ns(), self._voluntary_switches()
         time.sleep(seconds)
-        status = Path(f"/proc/{self.pid}/status").read_text()
-        rss_kib = int(re.search(r"^VmRSS:\s+(\d+)", status, re.M).group(1))
-        return Idle(rss_kib / 1024, (self._cpu_ns() - cpu_ns) / 1e7 / seconds,
+        return Idle(self.rss_mib(), (self._cpu_ns() - cpu_ns) / 1e7 / seconds,
                     (self._voluntary_switches() - switches) / seconds)
 
     def _task_files(self, name: str) -> list[str]:
@@ -109,6 +129,10 @@ class Broker:
         """Each is a sleep, hence a wake-up."""
         return sum(int(re.search(r"^voluntary_ctxt_switches:\s+(\d+)", text, re.M).group(1))
                    for text in self._task_files("status"))
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
 
     def stop(self) -> None:
         self.process.send_signal(signal.SIGTERM)

@@ -2,10 +2,12 @@
 //
 //   load_bench produce --broker HOST:PORT --topic T --producers 8 --record-bytes 1024 --broker-pid PID ...
 //   load_bench consume --broker HOST:PORT --topic T
+//   load_bench floor --file F --total-bytes N
 #include <CLI/CLI.hpp>
 
 #include <fmt/format.h>
 
+#include "load/floor.h"
 #include "load/load.h"
 
 namespace gregor::bench {
@@ -46,19 +48,39 @@ void add_load(CLI::App& command, ProduceLoad& load) {
         ->check(CLI::NonNegativeNumber);
 }
 
+void print(const Floor& floor) {
+    fmt::print(R"({{"append_cpu_s_per_gb":{:.4f},"send_cpu_s_per_gb":{:.4f}}})"
+               "\n",
+               floor.append_cpu_s_per_gb, floor.send_cpu_s_per_gb);
+}
+
+void add_floor(CLI::App& command, FloorLoad& load) {
+    command.add_option("--file", load.file, "written and left behind");
+    command.add_option("--total-bytes", load.total_bytes)->check(CLI::PositiveNumber);
+    command.add_option("--server-cpus", load.server_cpus, "the broker's")->delimiter(',');
+    command.add_option("--client-cpus", load.client_cpus)->delimiter(',');
+}
+
 int run(int argc, char** argv) {
     Target target;
     ProduceLoad load;
+    FloorLoad floor;
     CLI::App app("one load on one Kafka broker, measured");
     app.option_defaults()->always_capture_default();
     app.require_subcommand(1);
     auto* producing = app.add_subcommand("produce", "send records and wait for every acknowledgement");
     auto* consuming = app.add_subcommand("consume", "read what the topic holds, from its start");
+    auto* flooring = app.add_subcommand("floor", "what the bytes alone cost: receive, CRC, append; sendfile");
+    add_floor(*flooring, floor);
     add_target(*producing, target);
     add_target(*consuming, target);
     add_load(*producing, load);
     CLI11_PARSE(app, argc, argv);
-    print(producing->parsed() ? produce(target, load) : consume(target));
+    if (flooring->parsed()) {
+        print(measure_floor(floor));
+    } else {
+        print(producing->parsed() ? produce(target, load) : consume(target));
+    }
     return 0;
 }
 

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <charconv>
+#include <ctime>
 #include <filesystem>
 #include <fstream>
 #include <map>
@@ -15,7 +16,7 @@ namespace {
 
 struct Process {
     pid_t parent = 0;
-    std::int64_t ticks = 0;
+    std::int64_t reaped_ticks = 0;  // of children that have ended
 };
 
 // /proc/PID/stat: pid (name) state ppid ... utime(14) stime(15) cutime(16) cstime(17); a name may hold
@@ -28,11 +29,11 @@ std::optional<Process> read_stat(const std::filesystem::path& folder) {
     std::string skipped;
     Process process;
     fields >> skipped >> process.parent;
-    for (int field = 5; field < 14; ++field) fields >> skipped;
-    for (int field = 14; field <= 17; ++field) {
+    for (int field = 5; field < 16; ++field) fields >> skipped;
+    for (int field = 16; field <= 17; ++field) {
         std::int64_t ticks = 0;
         fields >> ticks;
-        process.ticks += ticks;
+        process.reaped_ticks += ticks;
     }
     return process;
 }
@@ -57,16 +58,27 @@ bool descends(const std::map<pid_t, Process>& processes, pid_t pid, pid_t root) 
     return true;
 }
 
+// Its CPU clock counts nanoseconds, where /proc counts hundredths of a second.
+double own_cpu_s(pid_t pid) {
+    clockid_t clock{};
+    timespec spent{};
+    if (clock_getcpuclockid(pid, &clock) != 0 || clock_gettime(clock, &spent) != 0)
+        return 0;  // it has just gone
+    return static_cast<double>(spent.tv_sec) + static_cast<double>(spent.tv_nsec) / 1e9;
+}
+
 }  // namespace
 
 double tree_cpu_s(pid_t root) {
     if (root == 0) return 0;
     const auto processes = all_processes();
-    std::int64_t ticks = 0;
+    const auto ticks_per_s = static_cast<double>(sysconf(_SC_CLK_TCK));
+    double seconds = 0;
     for (const auto& [pid, process] : processes) {
-        if (descends(processes, pid, root)) ticks += process.ticks;
+        if (descends(processes, pid, root))
+            seconds += own_cpu_s(pid) + static_cast<double>(process.reaped_ticks) / ticks_per_s;
     }
-    return static_cast<double>(ticks) / static_cast<double>(sysconf(_SC_CLK_TCK));
+    return seconds;
 }
 
 }  // namespace gregor::bench

@@ -1,0 +1,131 @@
+"""What is measured of one broker in one round, from its start on an empty directory to its stop: the cells of the table."""
+
+import json
+import os
+import random
+import subprocess
+import time
+from pathlib import Path
+
+from ballast import Ballast, drop_from_cache
+from broker import ROOT, Broker, Variant
+
+GREGOR = ROOT / "build/release/gregor"
+LOAD = ROOT / "build/release/load_bench"
+
+SETTLE_S = 3
+OPEN_LOOP_S = 5
+CONNECTIONS = 2000
+GB = 1e9
+
+
+class Turn:
+    def __init__(self, args, variant: Variant, folder: Path, cpus: tuple[set[int], set[int]], ballast: Ballast | None):
+        self.args, self.variant, self.ballast, self.measured = args, variant, ballast, {}
+        self.client_cpus = cpus[1]
+        self.broker = Broker(variant, folder, args.port, cpus[0], args.gregor)
+
+    def run(self) -> dict[str, float]:
+        cells = {"acks_all": self.acks_all, "acks_1": self.acks_1, "small": self.small, "lz4": self.lz4, "many": self.many,
+                 "cold": self.cold, "open_1k": lambda: self.open_loop("open_1k", 1_000),
+                 "open_20k": lambda: self.open_loop("open_20k", 20_000)}
+        first = {"idle": self.idle, "connections": self.connections}
+        try:
+            self.measured |= {"start_ms": self.broker.start_ms, "first_start_ms": self.broker.first_start_ms}
+            self.do(first, list(first))
+            self.load("produce", "warm", total_bytes=self.args.mib << 19, producers=8)
+            self.do(cells, random.sample(list(cells), len(cells)))
+            self.do({"restart": self.restart}, ["restart"])
+        finally:
+            self.broker.stop()
+        return self.measured
+
+    def do(self, cells: dict, names: list[str]) -> None:
+        for name in names:
+            if name in self.variant.leaves_out or (self.args.cells and name not in self.args.cells):
+                continue
+            os.sync()
+            if self.ballast:
+                self.ballast.fill()
+            cells[name]()
+
+    def idle(self) -> None:
+        time.sleep(SETTLE_S)
+        idle = self.broker.idle(self.args.idle_s)
+        self.measured |= {"idle_rss": idle.rss_mib, "idle_cpu": idle.cpu_percent, "idle_wakeups": idle.wakeups_per_s}
+
+    def connections(self) -> None:
+        self.measured["connections_mib"] = self.broker.memory_of_connections(CONNECTIONS)
+
+    def acks_all(self) -> None:
+        self.produce("acks_all", acks="all")
+        result = self.load("consume", "acks_all")
+        self.note("hot", result)
+
+    def acks_1(self) -> None:
+        self.produce("acks_1", acks="1")
+
+    def lz4(self) -> None:
+        self.produce("lz4", codec="lz4")
+
+    def many(self) -> None:
+        self.produce("many", partitions=100)
+
+    def produce(self, topic: str, **options) -> None:
+        self.note(topic, self.load("produce", topic, total_bytes=self.args.mib << 20, producers=8, **options))
+
+    def note(self, key: str, result: dict) -> None:
+        self.measured |= {f"{key}_cpu": result["broker_cpu_s"] / (result["bytes"] / GB),
+                          f"{key}_mb": result["bytes"] / 1e6 / result["seconds"]}
+
+    def small(self) -> None:
+        result = self.load("produce", "small", total_bytes=self.args.mib << 18, producers=8, record_bytes=100, linger_ms=0)
+        self.measured |= {"small_per_cpu_s": result["records"] / 1e3 / result["broker_cpu_s"],
+                          "small_rate": result["records"] / 1e3 / result["seconds"]}
+
+    def cold(self) -> None:
+        self.load("produce", "cold", total_bytes=self.args.cold_mib << 20, producers=8)
+        drop_from_cache(self.broker.folder)
+        if self.ballast:
+            self.ballast.fill()
+        self.note("cold", self.load("consume", "cold"))
+
+    def open_loop(self, key: str, rate: int) -> None:
+        result = self.load("produce", key, total_bytes=OPEN_LOOP_S * rate * 1024, producers=2, linger_ms=0,
+                           records_per_s=rate)
+        latency = result["latency_us"]
+        self.measured |= {f"{key}_p50": latency["p50"] / 1e3, f"{key}_p99": latency["p99"] / 1e3,
+                          f"{key}_p999": latency["p999"] / 1e3, f"{key}_late": result["lateness_us"]["p99"] / 1e3,
+                          f"{key}_cpu": result["broker_cpu_s"] / result["seconds"] * 100}
+
+    def restart(self) -> None:
+        killed = time.perf_counter()
+        self.broker.kill()
+        self.measured["restart_ms"] = self.broker.start()
+        self.load("produce", "acks_all", total_bytes=6 * 1024, producers=1)  # a record to each partition
+        self.measured["restart_produce_ms"] = (time.perf_counter() - killed) * 1000
+
+    def load(self, kind: str, topic: str, partitions: int = 6, **options) -> dict:
+        command = [kind, "--broker", f"localhost:{self.args.port}", "--topic", topic, "--partitions", str(partitions),
+                   "--broker-pid", str(self.broker.pid)]
+        for name, value in options.items():
+            command += [f"--{name.replace('_', '-')}", str(value)]
+        return run_load(command, self.client_cpus, f"see {self.broker.folder}/broker.log")
+
+
+def run_load(arguments: list, cpus: set[int], hint: str = "") -> dict:
+    done = subprocess.run([LOAD, *arguments], check=False, capture_output=True, text=True,
+                          preexec_fn=lambda: os.sched_setaffinity(0, cpus))
+    if done.returncode != 0:
+        raise SystemExit(f"bench: load_bench {' '.join(arguments[:1])} failed: {done.stderr.strip()}\n{hint}")
+    return json.loads(done.stdout)
+
+
+def measure_floor(args, folder: Path, cpus: tuple[set[int], set[int]]) -> dict[str, float]:
+    """CPU seconds per GB of a program that does nothing but move the bytes: `append`, `send`."""
+    file = folder / "floor.data"
+    both = [",".join(map(str, sorted(side))) for side in cpus]
+    result = run_load(["floor", "--file", str(file), "--total-bytes", str(args.mib << 20), "--server-cpus", both[0],
+                       "--client-cpus", both[1]], cpus[0] | cpus[1])
+    file.unlink()
+    return {"append": result["append_cpu_s_per_gb"], "send": result["send_cpu_s_per_gb"]}
