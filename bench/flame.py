@@ -12,7 +12,7 @@ from cells import Turn
 from report import FSYNC
 
 OUT = ROOT / "docs/flame"
-HERTZ = 499
+HERTZ = 4999
 WIDTH, ROW, CHAR, NARROWEST = 1200, 16, 6.2, 0.8
 KERNEL, LIBRARY, OURS = "#d08770", "#a3be8c", "#ebcb8b"
 
@@ -39,9 +39,9 @@ def frame_of(line: str) -> tuple[str, str]:
     """'ffffffff81 name+0x12 (module)' as perf script prints it."""
     _, _, rest = line.strip().partition(" ")
     name, _, module = rest.rpartition(" (")
-    name = name.rsplit("+0x", 1)[0].replace("gregor::", "")
+    name = name.rsplit("+0x", 1)[0].replace("(anonymous namespace)::", "").replace("gregor::", "")
     module = module.rstrip(")")
-    colour = KERNEL if module.startswith("[") else OURS if module.endswith("/gregor") else LIBRARY
+    colour = KERNEL if module.startswith("[") else OURS if "/gregor" in module else LIBRARY
     return name.split("(")[0] or "?", colour
 
 
