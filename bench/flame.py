@@ -111,6 +111,7 @@ def draw(args, work: Path, cpus: tuple[set[int], set[int]]) -> int:
     try:
         turn.profile("produce", "produce 1 KiB, acks=all, fsync before the answer", "produce", "large", **produced)
         turn.profile("consume", "consume hot", "consume", "large")
+        turn.profile("many", "produce 1 KiB to 100 partitions, acks=all", "produce", "many", partitions=100, **produced)
         turn.profile("small", "produce 100 B without linger", "produce", "small", total_bytes=args.mib << 18, producers=8,
                      record_bytes=100, linger_ms=0)
     finally:

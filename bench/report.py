@@ -135,8 +135,8 @@ tried is in [benchmarks-notes.md](benchmarks-notes.md).
 - Produce: 6 partitions, 8 producers, {args.mib} MiB of 1 KiB records with 5 ms linger, acks=all and no compression where nothing else
   is said; {args.mib // 4} MiB of 100 B records; after a warm-up of {args.mib // 2} MiB. Consume hot: the 1 KiB records just written, from the
   start. Consume cold: {args.cold_mib} MiB that the page cache has been told to forget. GB is 10^9 bytes of records, uncompressed.
-- Floor: a program that does nothing else with the bytes, in the same rounds on the same CPUs, in CPU s per GB: {floors}. "append" is
-  receive, CRC-32C and write; "send" is sendfile from the page cache.
+- Floor: a program that does nothing else with the bytes, in the same rounds on the same CPUs. "append" is receive, CRC-32C and write,
+  "send" is sendfile from the page cache; CPU s per GB: {floors}.
 - Broker CPU is user and system time of the process tree; the kernel's own threads (write-back) are not in it. Wake-ups are
   voluntary context switches over {args.idle_s:g} s.
 - After so short a warm-up the JVM's compiler is still at work, on the broker's CPU: a larger `--mib` favours Kafka.

@@ -70,10 +70,10 @@ def options() -> argparse.Namespace:
     parser.add_argument("--work", type=Path, default=ROOT / "build/bench", help="data of the run, deleted after it")
     parser.add_argument("--no-ballast", dest="ballast", action="store_false", help="leave free memory free")
     parser.add_argument("--out", type=Path, help="default docs/benchmarks.md, with the figures beside it as .json")
+    if parser.parse_args().quick:
+        parser.set_defaults(**QUICK)
     args = parser.parse_args()
-    if args.quick:
-        vars(args).update(QUICK)
-    elif args.out is None and not args.only and not args.cells:
+    if not args.quick and args.out is None and not args.only and not args.cells:
         args.out = ROOT / "docs/benchmarks.md"
     return args
 
