@@ -83,7 +83,8 @@ double receive_and_append(const Fd& socket, const Fd& file, std::int64_t total) 
     std::uint32_t crc = 0;
     const double before = thread_cpu_s();
     for (std::int64_t at = 0; at < total;) {
-        const auto size = ::recv(socket.get(), piece.data(), piece.size(), MSG_WAITALL);
+        const auto left = std::min(piece.size(), static_cast<std::size_t>(total - at));
+        const auto size = ::recv(socket.get(), piece.data(), left, MSG_WAITALL);
         if (size <= 0) fail("recv");
         crc = records::crc32c(Bytes(piece).first(static_cast<std::size_t>(size)), crc);
         if (::pwrite(file.get(), piece.data(), static_cast<std::size_t>(size), at) != size) fail("pwrite");
