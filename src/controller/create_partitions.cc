@@ -33,8 +33,7 @@ Result<std::vector<metadata::Partition>> assign(const Wish& wish, std::size_t re
 // The partitions to add, everything checked.
 Result<std::vector<metadata::Partition>> check(const Wish& wish, const DecisionContext& context) {
     const auto* topic = context.state.topic(wish.name);
-    if (topic == nullptr)
-        return fail(ErrorCode::unknown_topic_or_partition, "This server does not host this topic-partition.");
+    if (topic == nullptr) return fail(ErrorCode::unknown_topic_or_partition, "");  // as Kafka: without words
     const auto before = static_cast<std::int32_t>(topic->partitions.size());
     if (wish.count == before)
         return fail(ErrorCode::invalid_partitions, fmt::format("Topic already has {} partition(s).", before));
@@ -86,7 +85,8 @@ Decision<msg::CreatePartitionsResponse> decide(const msg::CreatePartitionsReques
                 fail(ErrorCode::policy_violation, "Too many partitions for one request; send several.");
         if (!partitions) {
             outcome.error_code = partitions.error().code;
-            outcome.error_message = decision.keep(partitions.error().detail);
+            if (const auto& why = partitions.error().detail; !why.empty())
+                outcome.error_message = decision.keep(why);
             continue;
         }
         const auto* topic = context.state.topic(wish.name);

@@ -38,8 +38,11 @@ public:
             }
         }
         for (const auto& wish : wishes_) {
-            if (const auto* topic = find(wish); topic != nullptr) ++mentions_[topic->id];
-            if (!wish.by_id) ++names_[wish.name];
+            if (wish.by_id) {
+                ++ids_[wish.id];
+            } else {
+                ++names_[wish.name];
+            }
         }
         for (const auto& wish : wishes_) decide_one(wish);
         return std::move(decision_);
@@ -52,10 +55,13 @@ private:
 
     void decide_one(const Wish& wish) {
         const auto* topic = find(wish);
-        const bool repeated_name = !wish.by_id && names_[wish.name] > 1;
-        if (repeated_name || (topic != nullptr && mentions_[topic->id] > 1)) {
-            const bool first = wish.by_id ? true : answered_.insert(wish.name).second;
-            if (first) answer(wish, {ErrorCode::invalid_request, "Duplicate topic name or id."});
+        if (wish.by_id ? ids_[wish.id] > 1 : names_[wish.name] > 1) return answer_repeated(wish);
+        if (topic != nullptr && names_[topic->name] == 1 && ids_[topic->id] > 0) {
+            // A topic by its name and by its id: one answer, that of the name.
+            if (!wish.by_id)
+                answer({.name = wish.name, .id = topic->id},
+                       {ErrorCode::invalid_request,
+                        "The provided topic name maps to an ID that was already supplied."});
             return;
         }
         if (!context_.settings.delete_topics) {
@@ -69,6 +75,14 @@ private:
                                                   : "This server does not host this topic-partition."});
         }
         remove(*topic);
+    }
+
+    void answer_repeated(const Wish& wish) {
+        const bool first =
+            wish.by_id ? answered_ids_.insert(wish.id).second : answered_names_.insert(wish.name).second;
+        if (first)
+            answer(wish, {ErrorCode::invalid_request,
+                          wish.by_id ? "Duplicate topic id." : "Duplicate topic name."});
     }
 
     void remove(const metadata::Topic& topic) {
@@ -91,9 +105,10 @@ private:
     const DecisionContext& context_;
     const std::int16_t version_;
     std::vector<Wish> wishes_;
-    std::map<Uuid, int> mentions_;
+    std::map<Uuid, int> ids_;  // how often each is asked for
     std::map<std::string_view, int> names_;
-    std::set<std::string_view> answered_;
+    std::set<Uuid> answered_ids_;
+    std::set<std::string_view> answered_names_;
     Decision<msg::DeleteTopicsResponse> decision_;
 };
 

@@ -220,6 +220,25 @@ TEST_F(Topics, DeletesByNameAndId) {
                     metadata::ConfigResource{metadata::ConfigResourceType::topic, "c"}) == nullptr);
 }
 
+// As the peer answers: once, for the name, with the id that it stands for.
+TEST_F(Topics, ATopicByItsNameAndByItsIdIsNotDeleted) {
+    create(topic("a"));
+    const auto id = world.controller.state().topic("a")->id;
+    world.new_records();
+    msg::DeleteTopicsRequest request;
+    request.topics.push_back({std::nullopt, id, {}});
+    request.topics.push_back({"a", {}, {}});
+    const auto response = world.call<msg::DeleteTopicsResponse>(request);
+    ASSERT_EQ(response.responses.size(), 1U);
+    EXPECT_EQ(response.responses[0].error_code, ErrorCode::invalid_request);
+    EXPECT_EQ(response.responses[0].name, "a");
+    EXPECT_EQ(response.responses[0].topic_id, id);
+    request.topics.push_back({std::nullopt, id, {}});
+    for (const auto& repeated : world.call<msg::DeleteTopicsResponse>(request).responses)
+        EXPECT_EQ(repeated.error_code, ErrorCode::invalid_request);
+    EXPECT_TRUE(world.new_records().empty());
+}
+
 TEST_F(Topics, AddsPartitions) {
     create(topic("a", 2));
     const auto grow = [this](std::string_view name, std::int32_t count,
@@ -233,7 +252,10 @@ TEST_F(Topics, AddsPartitions) {
         if (to) {
             for (const auto& brokers : *to) wish.assignments->push_back({brokers, {}});
         }
-        return world.call<msg::CreatePartitionsResponse>(request).results.at(0).error_code;
+        const auto response = world.call<msg::CreatePartitionsResponse>(request);
+        const auto& outcome = response.results.at(0);
+        EXPECT_EQ(outcome.error_message.has_value(), outcome.error_code != ErrorCode::none && name == "a");
+        return outcome.error_code;
     };
     EXPECT_EQ(grow("a", 2, {}), ErrorCode::invalid_partitions);
     EXPECT_EQ(grow("a", 1, {}), ErrorCode::invalid_partitions);

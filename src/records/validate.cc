@@ -238,7 +238,13 @@ Result<Slice> rewrite_batch(const BatchView& batch, const ValidatedBatch& valida
                           .base_sequence = batch.base_sequence(),
                           .transactional = batch.is_transactional()});
     RecordView record;
-    while (opened.cursor.next(record)) builder.append_copy(record, record.timestamp(batch));
+    while (opened.cursor.next(record)) {
+        const auto timestamp = record.timestamp(batch);
+        if (timestamp < 0 && timestamp != k_no_timestamp)  // fine where records stay as they came
+            return fail(ErrorCode::unknown_server_error,
+                        fmt::format("a record of the time {} cannot be written anew", timestamp));
+        builder.append_copy(record, timestamp);
+    }
     TRY_STATUS(opened.cursor.status());
     if (builder.empty()) return fail(ErrorCode::invalid_record, "a batch without records is not rewritten");
     return builder.build();

@@ -55,6 +55,22 @@ TEST(Validate, LogAppendTimeIsStampedInPlaceInEveryCodec) {
     }
 }
 
+// Seen at the peer: times before 1970 pass where records stay as they came, not where they are written anew.
+TEST(Validate, NegativeTimesAreNotRewritten) {
+    auto rules = rules_at_now();
+    rules.target_codec = Codec::gzip;
+    for (const std::int64_t timestamp : {-1, -2}) {
+        const auto slice = batch_of({keyed(timestamp)});
+        const auto validated = validate(slice, rules);
+        ASSERT_TRUE(validated && validated->rewrite);
+        Decompressor decompressor;
+        const auto rewritten = rewrite_batch(BatchView(slice.bytes()), *validated, rules, Offset{0},
+                                             LeaderEpoch{0}, decompressor);
+        EXPECT_EQ(rewritten.has_value(), timestamp == -1);
+        if (!rewritten) EXPECT_EQ(rewritten.error().code, ErrorCode::unknown_server_error);
+    }
+}
+
 TEST(Validate, TimestampBoundsNameEachRecord) {
     auto rules = rules_at_now();
     rules.timestamp_before_max_ms = 1000;

@@ -1,6 +1,7 @@
 #include "replication/partition.h"
 
 #include <algorithm>
+#include <array>
 
 #include "base/assert.h"
 #include "base/fault.h"
@@ -49,11 +50,18 @@ ErrorCode Partition::check_leader(LeaderEpoch current_epoch) const {
     return leadership_.leader == self_ ? ErrorCode::none : ErrorCode::not_leader_or_follower;
 }
 
+// Errors that Kafka expects of producers are answered without the start of the log.
+constexpr std::array k_without_log_start = {
+    ErrorCode::corrupt_message,   ErrorCode::unknown_topic_or_partition, ErrorCode::not_leader_or_follower,
+    ErrorCode::message_too_large, ErrorCode::record_list_too_large,      ErrorCode::kafka_storage_error,
+};
+
 AppendOutcome Partition::refuse(ErrorCode error, std::string message) const {
     AppendOutcome outcome;
     outcome.error = error;
     outcome.message = std::move(message);
-    outcome.log_start_offset = log_->log_start_offset();
+    if (std::ranges::find(k_without_log_start, error) == k_without_log_start.end())
+        outcome.log_start_offset = log_->log_start_offset();
     outcome.leader = leader_hint();
     return outcome;
 }

@@ -283,6 +283,7 @@ TEST_P(ReplicaShardOver, ChangedSettingsReachALoadedLog) {
     auto& refused = world.append({World::entry(topic, 0, {.value_bytes = 200})}, world.options());
     world.settle();
     EXPECT_EQ(error_of(refused), ErrorCode::message_too_large);
+    EXPECT_EQ((*refused.value)[0].log_start_offset, k_no_offset);  // Kafka does not tell it with such errors
     world.state.configs.erase(resource);
     world.properties.given["message.max.bytes"] = "1000";
     world.changes.configs.insert(resource);

@@ -57,7 +57,7 @@ LeaderEpoch EpochCache::epoch_of(Offset offset) const {
 }
 
 EpochEnd EpochCache::end_offset_for(LeaderEpoch epoch, Offset log_end) const {
-    if (entries_.empty() || epoch.value() < 0 || epoch > entries_.back().epoch) return {};
+    if (entries_.empty() || epoch == k_no_leader_epoch || epoch > entries_.back().epoch) return {};
     if (epoch == entries_.back().epoch) return {epoch, log_end};
     const auto next =
         std::ranges::find_if(entries_, [&](const EpochStart& entry) { return entry.epoch > epoch; });

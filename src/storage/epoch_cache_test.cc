@@ -28,6 +28,9 @@ TEST(EpochCache, EndOffsets) {
     EXPECT_EQ(cache.end_offset_for(LeaderEpoch{1}, end), (EpochEnd{LeaderEpoch{1}, Offset{10}}));
     EXPECT_EQ(cache.end_offset_for(LeaderEpoch{3}, end), (EpochEnd{LeaderEpoch{2}, Offset{20}}));
     EXPECT_EQ(cache.end_offset_for(LeaderEpoch{4}, end), (EpochEnd{LeaderEpoch{4}, Offset{30}}));
+    EXPECT_EQ(cache.end_offset_for(k_no_leader_epoch, end), EpochEnd{});
+    // Seen at the peer: other negative epochs are epochs before the first.
+    EXPECT_EQ(cache.end_offset_for(LeaderEpoch{-2}, end), (EpochEnd{LeaderEpoch{-2}, Offset{10}}));
     EXPECT_EQ(EpochCache().end_offset_for(LeaderEpoch{0}, end), EpochEnd{});
     EXPECT_EQ(cache.epoch_of(Offset{19}), LeaderEpoch{2});
     EXPECT_EQ(cache.epoch_of(Offset{9}), k_no_leader_epoch);

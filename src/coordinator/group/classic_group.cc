@@ -284,7 +284,7 @@ DescribedGroup ClassicGroup::describe() const {
              .client_id = member.client_id,
              .client_host = member.client_host,
              .metadata = is_stable ? member.metadata(described.protocol) : OwnedBytes{},
-             .assignment = is_stable ? member.assignment : OwnedBytes{}});
+             .assignment = member.assignment});  // the old one too, until it is taken away
     return described;
 }
 

@@ -95,7 +95,7 @@ void ClassicGroup::join_unknown(JoinRequest request, Turn& turn, JoinDone done) 
 void ClassicGroup::join_known(JoinRequest request, Turn& turn, JoinDone done) {
     if (pending_members_.contains(request.member_id)) {
         if (request.instance_id)
-            return turn.answer(std::move(done), refused(ErrorCode::unknown_server_error, request.member_id));
+            return turn.answer(std::move(done), refused(ErrorCode::unknown_server_error, {}));
         return add_member(std::move(request), turn, std::move(done));
     }
     if (const auto error = validate_member(request.member_id, request.instance_id); error != ErrorCode::none)

@@ -200,11 +200,11 @@ void GroupMachine::describe(const std::string& group_id, Turn& turn, Done<Descri
 
 std::vector<ListedGroup> GroupMachine::list(const ListFilter& filter) const {
     std::vector<ListedGroup> listed;
-    if (!passes(filter.types, "Classic")) return listed;
+    if (!passes(filter.types, "classic")) return listed;
     for (const auto& [id, group] : groups_)
         if (const auto state = state_name(group.state()); passes(filter.states, state))
             listed.push_back(
-                {.group_id = id, .protocol_type = group.protocol_type(), .state = state, .type = "Classic"});
+                {.group_id = id, .protocol_type = group.protocol_type(), .state = state, .type = "classic"});
     return listed;
 }
 

@@ -1,7 +1,9 @@
 // DeleteGroups v0..v2.
 #include "gen/api/delete_groups.h"
 
+#include <set>
 #include <utility>
+#include <vector>
 
 #include "base/ref.h"
 #include "coordinator/group_coordinator.h"
@@ -11,12 +13,21 @@
 namespace gregor::server {
 namespace {
 
+// A group that is named again is deleted and answered once.
+std::vector<std::string_view> distinct(const List<std::string_view>& names) {
+    std::vector<std::string_view> found;
+    std::set<std::string_view> seen;
+    for (const auto name : names)
+        if (seen.insert(name).second) found.push_back(name);
+    return found;
+}
+
 // Gathers the outcomes of one request, in its order.
 class Deletions final : public RefCounted {
 public:
-    Deletions(const msg::DeleteGroupsRequest& request, Completion<msg::DeleteGroupsResponse> done)
-        : done_(std::move(done)), missing_(request.groups_names.size() + 1) {
-        for (const auto group_id : request.groups_names) response_.results.emplace_back().group_id = group_id;
+    Deletions(const std::vector<std::string_view>& group_ids, Completion<msg::DeleteGroupsResponse> done)
+        : done_(std::move(done)), missing_(group_ids.size() + 1) {
+        for (const auto group_id : group_ids) response_.results.emplace_back().group_id = group_id;
     }
     void set(std::size_t place, ErrorCode error) {
         response_.results[place].error_code = error;
@@ -45,9 +56,10 @@ struct SetDeletion {
 
 void handle_delete_groups(const msg::DeleteGroupsRequest& request, RequestContext& context,
                           Completion<msg::DeleteGroupsResponse> done) {
-    const auto deletions = make_ref<Deletions>(request, std::move(done));
-    for (std::size_t place = 0; place < request.groups_names.size(); ++place) {
-        const auto group_id = request.groups_names[place];
+    const auto group_ids = distinct(request.groups_names);
+    const auto deletions = make_ref<Deletions>(group_ids, std::move(done));
+    for (std::size_t place = 0; place < group_ids.size(); ++place) {
+        const auto group_id = group_ids[place];
         if (!context.allows(security::Operation::remove, security::ResourceType::group, group_id))
             deletions->set(place, ErrorCode::group_authorization_failed);
         else

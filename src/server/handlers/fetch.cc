@@ -3,7 +3,9 @@
 //                  (KIP-595) · v13 topic ids · v15 replica state (KIP-903) · v16 leader hints (KIP-951) ·
 //                  v17 directory id · v18 high watermark of the follower
 // Runs on the connection's shard; partitions are read on theirs. Records travel as slices, never copied.
+#include <algorithm>
 #include <memory>
+#include <numeric>
 #include <set>
 
 #include "gen/api/fetch.h"
@@ -84,6 +86,7 @@ private:
             use_ = epoch == k_initial_epoch ? SessionUse::create : SessionUse::none;
             for_each_partition(
                 [this](SessionPartition partition) { asked_.push_back(std::move(partition)); });
+            if (asked_.size() > 1) merge_repeated();
             return ErrorCode::none;
         }
         if (const auto error = sessions_.check(id, epoch, uses_topic_ids()); error != ErrorCode::none)
@@ -123,6 +126,27 @@ private:
         }
     }
 
+    // A partition that is named again takes the later wish at its first place, as in a session.
+    void merge_repeated() {
+        std::vector<std::size_t> order(asked_.size());
+        std::iota(order.begin(), order.end(), 0);
+        std::ranges::stable_sort(order, {},
+                                 [this](std::size_t i) -> const FetchKey& { return asked_[i].key; });
+        std::vector<bool> is_repetition(asked_.size());
+        for (std::size_t i = 1, first = 0; i < order.size(); ++i) {
+            if (asked_[order[i]].key != asked_[order[first]].key) {
+                first = i;
+                continue;
+            }
+            asked_[order[first]] = asked_[order[i]];
+            is_repetition[order[i]] = true;
+        }
+        std::vector<SessionPartition> merged;
+        for (std::size_t i = 0; i < asked_.size(); ++i)
+            if (!is_repetition[i]) merged.push_back(std::move(asked_[i]));
+        asked_ = std::move(merged);
+    }
+
     void forget(FetchSession& session) const {
         for (const auto& topic : request_.forgotten_topics_data) {
             for (const auto index : topic.partitions) {
@@ -133,6 +157,7 @@ private:
 
     void resolve(const SessionPartition& asked) {
         auto& outcome = outcomes_.emplace_back();
+        is_refused_.push_back(false);
         const auto* topic =
             uses_topic_ids() ? image_->topic(asked.key.topic_id) : image_->topic(asked.key.topic);
         if (uses_topic_ids() && topic == nullptr) {
@@ -150,7 +175,9 @@ private:
                                 .max_bytes = asked.max_bytes,
                                 .current_leader_epoch = LeaderEpoch{asked.current_leader_epoch},
                                 .last_fetched_epoch = LeaderEpoch{asked.last_fetched_epoch}});
+            return;
         }
+        is_refused_.back() = true;
     }
 
     void refuse(ErrorCode error) {
@@ -192,20 +219,25 @@ private:
         FetchResponse response;
         response.session_id = session == nullptr ? 0 : session->id;
         std::set<BrokerId> leaders;
-        for (std::size_t i = 0; i < asked_.size(); ++i) {
-            const auto& key = asked_[i].key;
-            auto& outcome = outcomes_[i];
-            const bool has_records = !outcome.records.empty();
-            if (session != nullptr && !note_answer(*session, key, outcome)) continue;
-            if (names_new_leader(outcome.error, context_.api_version(), k_leader_hints_from))
-                leaders.insert(outcome.leader.leader);
-            auto& topic = topic_row(response, key);
-            topic.partitions.push_back(partition_row(key, std::move(outcome)));
-            if (session != nullptr && has_records) session->move_to_end(key);
-        }
+        for (const bool refused : {false, true})  // what was never asked of a log comes last
+            for (std::size_t i = 0; i < asked_.size(); ++i)
+                if (is_refused_[i] == refused) answer_partition(i, session, response, leaders);
         add_node_endpoints<FetchResponse::NodeEndpoint>(response.node_endpoints, leaders, *image_,
                                                         context_.listener_name());
         done_(std::move(response));
+    }
+
+    void answer_partition(std::size_t place, FetchSession* session, FetchResponse& response,
+                          std::set<BrokerId>& leaders) {
+        const auto& key = asked_[place].key;
+        auto& outcome = outcomes_[place];
+        const bool has_records = !outcome.records.empty();
+        if (session != nullptr && !note_answer(*session, key, outcome)) return;
+        if (names_new_leader(outcome.error, context_.api_version(), k_leader_hints_from))
+            leaders.insert(outcome.leader.leader);
+        auto& row = topic_row(response, key).partitions.emplace_back(partition_row(key, std::move(outcome)));
+        if (is_refused_[place]) row.aborted_transactions.emplace();
+        if (session != nullptr && has_records) session->move_to_end(key);
     }
 
     // Remembers what the client is told; false when it knows all of that already.
@@ -217,8 +249,8 @@ private:
                              partition->sent_high_watermark != outcome.high_watermark.value() ||
                              partition->sent_log_start_offset != outcome.log_start_offset.value();
         partition->is_new = false;
-        partition->sent_high_watermark =
-            outcome.error == ErrorCode::none ? outcome.high_watermark.value() : -1;
+        const bool is_plain = outcome.error == ErrorCode::none && !outcome.diverging_epoch;
+        partition->sent_high_watermark = is_plain ? outcome.high_watermark.value() : -1;
         partition->sent_log_start_offset = outcome.log_start_offset.value();
         return is_news || use_ == SessionUse::create;
     }
@@ -270,6 +302,7 @@ private:
     std::int32_t session_epoch_ = 0;
     std::vector<SessionPartition> asked_;
     std::vector<FetchOutcome> outcomes_;
+    std::vector<bool> is_refused_;  // by outcome: no log was asked
     std::vector<replication::PartitionFetch> fetches_;
     std::vector<std::size_t> places_;  // of the fetches among the outcomes
 };

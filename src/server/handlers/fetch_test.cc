@@ -164,6 +164,18 @@ TEST_F(FetchTest, NamesIdsAndPermissions) {
     EXPECT_EQ(rows(*denied_unknown), "0:29:-");
 }
 
+// Seen at the peer: it remembers partitions by name, and answers last what it never asks a log about.
+TEST_F(FetchTest, RepeatedPartitionsAreOneAndRefusedOnesComeLast) {
+    make_topic(2);
+    append(1);
+    Fetch fetch(broker, &handle_fetch, 12, request({{9, 0}, {1, 1}, {0, 0}, {1, 0}}));
+    broker.world.settle();
+    EXPECT_EQ(rows(*fetch), "1:0:x 0:0:- 9:3:-");
+    const auto& partitions = fetch->responses[0].partitions;
+    EXPECT_FALSE(partitions[0].aborted_transactions);
+    EXPECT_TRUE(partitions[2].aborted_transactions);
+}
+
 TEST_F(FetchTest, ASessionTellsOnlyWhatChanged) {
     make_topic(3);
     append(1);

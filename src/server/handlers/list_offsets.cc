@@ -94,15 +94,25 @@ private:
     // Every occurrence of a partition that a request names twice is refused.
     bool is_repeated(std::string_view name, std::int32_t index) const { return named_.at({name, index}) > 1; }
 
+    // A repeated partition is answered once.
+    bool is_first_answer(std::string_view name, std::int32_t index) {
+        auto& named = named_.at({name, index});
+        if (named == 0) return false;
+        if (named > 1) named = 0;
+        return true;
+    }
+
     void finish(const std::vector<OffsetLookupOutcome>& found) {
         for (std::size_t i = 0; i < places_.size(); ++i) outcomes_[places_[i]] = found[i];
         ListOffsetsResponse response;
         std::size_t place = 0;
         for (const auto& topic : request_.topics) {
+            if (topic.partitions.empty()) continue;
             auto& row = response.topics.emplace_back();
             row.name = topic.name;
             for (const auto& partition : topic.partitions) {
                 const auto& outcome = outcomes_[place++];
+                if (!is_first_answer(topic.name, partition.partition_index)) continue;
                 auto& entry = row.partitions.emplace_back();
                 entry.partition_index = partition.partition_index;
                 entry.error_code = outcome.error;

@@ -80,7 +80,8 @@ TEST_F(ListOffsetsTest, SpecialTimestampsHaveAFirstVersion) {
 }
 
 TEST_F(ListOffsetsTest, RefusalsAreOfEachPartition) {
-    EXPECT_EQ(ask(5, request(-1, {0, 1, 9, 0})), "42 -1 -1, 0 0 -1, 3 -1 -1, 42 -1 -1");
+    // A repeated partition is answered once.
+    EXPECT_EQ(ask(5, request(-1, {0, 1, 9, 0})), "42 -1 -1, 0 0 -1, 3 -1 -1");
     auto fenced = request(-1);
     fenced.topics[0].partitions[0].current_leader_epoch = 1;
     EXPECT_EQ(ask(5, fenced), "75 -1 -1");
@@ -94,8 +95,8 @@ TEST_F(ListOffsetsTest, ManyRepetitionsAreCheap) {
     asked.topics[0].partitions.resize(100'000, asked.topics[0].partitions[0]);
     ListOffsets question(broker, &handle_list_offsets, 5, asked);
     broker.world.settle();
-    ASSERT_EQ(question->topics.at(0).partitions.size(), 100'000U);
-    EXPECT_EQ(question->topics[0].partitions.back().error_code, ErrorCode::invalid_request);
+    ASSERT_EQ(question->topics.at(0).partitions.size(), 1U);
+    EXPECT_EQ(question->topics[0].partitions[0].error_code, ErrorCode::invalid_request);
 }
 
 TEST_F(ListOffsetsTest, EndsOfLeaderEpochs) {

@@ -78,6 +78,7 @@ private:
     }
 
     MetadataResponse refuse_all(ErrorCode error) {
+        response_.error_code = error;
         for (const auto& topic : *request_.topics) {
             auto row = failed(topic.name.value_or(""), error);
             row.topic_id = topic.topic_id;

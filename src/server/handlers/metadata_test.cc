@@ -166,6 +166,7 @@ TEST_F(MetadataTest, RefusesIdsBeforeTheirVersionAndTopicsWithoutName) {
     request.topics = List<Wanted>{{.topic_id = {}, .name = std::nullopt, .unknown_tags = {}}};
     EXPECT_EQ(topics(ask(11, request)), ":42");
     EXPECT_EQ(topics(ask(12, request)), ":-1");
+    EXPECT_EQ(ask(13, request).error_code, ErrorCode::unknown_server_error);
 }
 
 TEST_F(MetadataTest, AuthorisedOperationsWhenAskedFor) {

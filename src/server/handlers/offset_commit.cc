@@ -53,6 +53,7 @@ void set_all(msg::OffsetCommitResponse& response, ErrorCode error) {
 
 void add_topic(const msg::OffsetCommitRequest::OffsetCommitRequestTopic& asked, const TopicCheck& check,
                Commit& commit) {
+    if (asked.partitions.empty()) return;  // and is not answered
     const auto place = commit.response.topics.size();
     auto& answer = commit.response.topics.emplace_back();
     answer.name = asked.name;

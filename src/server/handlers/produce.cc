@@ -60,6 +60,22 @@ std::optional<AppendOutcome> refuse_records(const ProduceRequest::PartitionProdu
     return std::nullopt;
 }
 
+// Kafka looks for transactions before anything else, at the first batch of every record set up to the first
+// that has one: what cannot be framed there, or a transaction without an id, refuses the request as a whole.
+Result<bool> is_transactional(const ProduceRequest& request) {
+    for (const auto& topic : request.topic_data) {
+        for (const auto& partition : topic.partition_data) {
+            if (!partition.records) continue;
+            records::BatchCursor cursor(partition.records->slice().bytes());
+            const auto first = TRY(cursor.next());
+            if (!first) continue;
+            const auto batch = records::as_v2(*first);
+            if (batch && batch->is_transactional()) return true;
+        }
+    }
+    return false;
+}
+
 // One request on its way: outcomes by place, in the order of the request. Request and context live until
 // `done` ran.
 class ProduceCall {
@@ -72,6 +88,7 @@ public:
 
     static void run(std::unique_ptr<ProduceCall> call) {
         auto& self = *call;
+        if (auto refusal = self.refuse_request()) return self.refuse_all(*refusal);
         self.resolve();
         replication::AppendOptions options;
         options.acks = static_cast<replication::Acks>(self.request_.acks);
@@ -85,6 +102,21 @@ public:
     }
 
 private:
+    std::optional<AppendOutcome> refuse_request() const {
+        const auto transactional = is_transactional(request_);
+        if (!transactional) return refused(transactional.error().code, transactional.error().detail);
+        if (*transactional && !request_.transactional_id)
+            return refused(ErrorCode::transactional_id_authorization_failed);
+        return std::nullopt;
+    }
+
+    void refuse_all(const AppendOutcome& refusal) {
+        is_refused_ = true;
+        for (const auto& topic : request_.topic_data)
+            outcomes_.insert(outcomes_.end(), topic.partition_data.size(), refusal);
+        finish({});
+    }
+
     void resolve() {
         for (const auto& topic_data : request_.topic_data) {
             const auto* topic = find_topic(topic_data);
@@ -168,8 +200,9 @@ private:
         done_({});
     }
 
-    static ProduceResponse::PartitionProduceResponse answer(std::int32_t index, const AppendOutcome& outcome,
-                                                            std::int16_t version) {
+    // As Kafka does it, a partition's error has words only where they are about its records.
+    ProduceResponse::PartitionProduceResponse answer(std::int32_t index, const AppendOutcome& outcome,
+                                                     std::int16_t version) const {
         ProduceResponse::PartitionProduceResponse row;
         row.index = index;
         row.error_code = outcome.error;
@@ -181,7 +214,8 @@ private:
             entry.batch_index = refused_record.batch_index;
             if (!refused_record.message.empty()) entry.batch_index_error_message = refused_record.message;
         }
-        if (outcome.error != ErrorCode::none && !outcome.message.empty()) row.error_message = outcome.message;
+        const bool has_words = is_refused_ || !outcome.record_errors.empty();
+        if (has_words && !outcome.message.empty()) row.error_message = outcome.message;
         if (names_new_leader(outcome.error, version, k_leader_hints_from))
             set_current_leader(row.current_leader, outcome.leader);
         return row;
@@ -194,6 +228,7 @@ private:
     std::vector<AppendOutcome> outcomes_;
     std::vector<replication::PartitionAppend> appends_;
     std::vector<std::size_t> places_;  // of the appends among the outcomes
+    bool is_refused_ = false;          // as a whole
 };
 
 }  // namespace

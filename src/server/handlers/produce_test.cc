@@ -85,6 +85,36 @@ TEST_F(ProduceTest, RefusesWhatIsNotOneBatchOfFormatTwo) {
     EXPECT_EQ(error_of(9, request(make_batch({}))), ErrorCode::none);
 }
 
+// Seen at the peer: transactions are looked for first, and what is found on the way is everybody's answer.
+TEST_F(ProduceTest, ABatchThatCannotBeFramedRefusesTheWholeRequest) {
+    broker.add_topic("t");
+    auto asked = request(make_batch({}));
+    auto torn = std::string(as_text(make_batch({}).bytes()));
+    torn.replace(8, 4, std::string("\0\0\0\x05", 4));
+    auto other = request(Slice::copy_of(as_bytes(torn))).topic_data[0];
+    other.name = "u";
+    asked.topic_data.push_back(other);
+    Produce produce(broker, &handle_produce, 9, asked);
+    broker.world.settle();
+    for (const auto& topic : produce->responses) {
+        EXPECT_EQ(topic.partition_responses[0].error_code, ErrorCode::corrupt_message);
+        EXPECT_EQ(topic.partition_responses[0].log_start_offset, -1);
+        EXPECT_TRUE(topic.partition_responses[0].error_message);
+    }
+}
+
+TEST_F(ProduceTest, ATransactionWithoutAnIdRefusesTheWholeRequest) {
+    broker.add_topic("t");
+    auto asked = request(make_batch({}));
+    asked.topic_data.push_back(request(make_batch({.transactional = true})).topic_data[0]);
+    Produce produce(broker, &handle_produce, 9, asked);
+    broker.world.settle();
+    for (const auto& topic : produce->responses) {
+        EXPECT_EQ(topic.partition_responses[0].error_code, ErrorCode::transactional_id_authorization_failed);
+        EXPECT_FALSE(topic.partition_responses[0].error_message);
+    }
+}
+
 TEST_F(ProduceTest, UnknownAndForbiddenTopics) {
     const auto id = broker.add_topic("t");
     auto unknown = request(make_batch({}));
