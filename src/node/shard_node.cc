@@ -1,5 +1,7 @@
 #include "node/shard_node.h"
 
+#include <algorithm>
+
 namespace gregor::node {
 namespace {
 
@@ -20,6 +22,18 @@ coordinator::GroupConfig group_config(const Settings& settings) {
     return config;
 }
 
+replication::ReplicaShardConfig replica_config(const NodeConfig& config) {
+    const auto duration = [&](std::string_view key) {
+        constexpr std::int64_t k_ms_max = std::int64_t{10} * 365 * 24 * 3'600'000;
+        return Duration::millis(std::min(config.settings.number(key), k_ms_max));
+    };
+    return {.broker_id = config.node_id,
+            .durability = config.durability,
+            .initial_task_delay = duration("log.initial.task.delay.ms"),
+            .retention_check_interval = duration("log.retention.check.interval.ms"),
+            .producer_expiration_interval = duration("producer.id.expiration.check.interval.ms")};
+}
+
 server::FetchSessions::Config session_config(const server::ServerConfig& server,
                                              const io::ShardPorts& ports) {
     const auto shards = ports.shards.count();
@@ -38,8 +52,8 @@ ShardNode::ShardNode(const io::ShardPorts& ports, const NodeParts& parts,
     : ports_(ports),
       image_(parts.first_image),
       channel_(std::move(channel)),
-      replica_shard_(ports, {.broker_id = parts.config.node_id, .durability = parts.config.durability},
-                     parts.dirs, parts.config.settings, parts.checkpointer, *this),
+      replica_shard_(ports, replica_config(parts.config), parts.dirs, parts.config.settings,
+                     parts.checkpointer, *this),
       replicas_(ports),
       partition_writer_(ports, replica_shard_, replicas_),
       placement_(image_, parts.config.node_id, ports.shards.count(),

@@ -53,9 +53,10 @@ void Checkpointer::report(const std::vector<CheckpointEntry>& entries) {
         }
         directory.high_watermarks[entry.partition] = entry.high_watermark;
         directory.recovery_points[entry.partition] = entry.recovery_point;
-        // As Kafka does: only a start that no segment's name tells is written down.
-        if (entry.log_start_offset > Offset{0})
-            directory.log_start_offsets[entry.partition] = entry.log_start_offset;
+        if (entry.log_start_offset)
+            directory.log_start_offsets[entry.partition] = *entry.log_start_offset;
+        else
+            directory.log_start_offsets.erase(entry.partition);
     }
     start_writes();
 }

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -23,7 +24,7 @@ struct CheckpointEntry {
     bool is_gone = false;  // deleted or moved: forget it
     Offset high_watermark{};
     Offset recovery_point{};
-    Offset log_start_offset{};
+    std::optional<Offset> log_start_offset{};  // unless the name of the first segment tells it
 };
 
 class Checkpointer {

@@ -102,6 +102,17 @@ void Partition::put_in_order(std::deque<DelayedAppend>& room, const DelayedAppen
     room.insert(std::ranges::upper_bound(room, delayed.needs_end, {}, &DelayedAppend::needs_end), delayed);
 }
 
+RecordDeletionOutcome Partition::delete_records(Offset before) {
+    if (const auto error = check_leader(k_no_leader_epoch); error != ErrorCode::none) return {.error = error};
+    const auto& config = log_->config();
+    if (config.cleanup_compact && !config.cleanup_delete) return {.error = ErrorCode::policy_violation};
+    const auto start = before == k_no_offset ? high_watermark_ : before;
+    if (start < Offset{0} || start > high_watermark_) return {.error = ErrorCode::offset_out_of_range};
+    log_->raise_log_start_offset(start);
+    observer_.on_progress(*this);
+    return {.low_watermark = log_->log_start_offset()};
+}
+
 std::optional<FetchOutcome> Partition::refuse_fetch(const PartitionFetch& fetch, Isolation isolation) const {
     FetchOutcome outcome;
     outcome.error = check_leader(fetch.current_leader_epoch);

@@ -84,6 +84,9 @@ public:
     Appended append(const PartitionAppend& append, const AppendOptions& options, std::int64_t now_ms,
                     const AppendTicket& ticket);
 
+    // DeleteRecords: nobody reads below `before` any more; the files follow with retention.
+    RecordDeletionOutcome delete_records(Offset before);
+
     // Checks and range errors of a fetch; nullopt when the log should be read.
     std::optional<FetchOutcome> refuse_fetch(const PartitionFetch& fetch, Isolation isolation) const;
     FetchOutcome describe_read(Isolation isolation) const;  // offsets filled in, no records

@@ -21,7 +21,8 @@ ReplicaShard::ReplicaShard(const io::ShardPorts& ports, const ReplicaShardConfig
       checkpointer_(checkpointer),
       leadership_(leadership),
       tail_(config.tail_cache_bytes),
-      image_(metadata::Image::empty({})) {
+      image_(metadata::Image::empty({})),
+      trash_(ports.clock, ports.executor, ports.disk) {
     for (std::size_t i = 0; i < directories.log_directories(); ++i) {
         const auto& directory = directories.directories()[i];
         directories_.push_back(
@@ -40,6 +41,7 @@ ReplicaShard::~ReplicaShard() { stop(); }
 
 void ReplicaShard::stop() {
     stopped_ = true;
+    trash_.stop();
     for (auto& directory : directories_) directory.writer->stop();
 }
 
@@ -86,11 +88,13 @@ void ReplicaShard::send_checkpoint() {
         const auto slot = slots_.find(id);
         if (slot == slots_.end() || slot->second.partition == nullptr) continue;
         auto& partition = *slot->second.partition;
+        const auto log_start = partition.log().log_start_offset();
+        const bool is_named = log_start == partition.log().first_segment_base();
         entries.push_back({.directory = directories_[slot->second.directory].index,
                            .partition = {partition.topic(), id.partition},
                            .high_watermark = partition.high_watermark(),
                            .recovery_point = partition.log().recovery_point(),
-                           .log_start_offset = partition.log().log_start_offset()});
+                           .log_start_offset = is_named ? std::nullopt : std::optional(log_start)});
     }
     if (entries.empty()) return;
     ports_.shards.submit(ShardId{0}, [&checkpointer = checkpointer_, entries = std::move(entries)] {

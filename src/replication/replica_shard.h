@@ -26,6 +26,7 @@
 #include "storage/log_dirs.h"
 #include "storage/recovery.h"
 #include "storage/tail_cache.h"
+#include "storage/trash.h"
 
 namespace gregor::replication {
 
@@ -34,6 +35,9 @@ struct ReplicaShardConfig {
     storage::Durability durability = storage::Durability::disk;
     std::size_t tail_cache_bytes = std::size_t{32} << 20;
     Duration checkpoint_interval = Duration::seconds(5);
+    Duration initial_task_delay = Duration::seconds(30);         // before the first round of upkeep
+    Duration retention_check_interval = Duration::seconds(300);  // between rounds
+    Duration producer_expiration_interval = Duration::seconds(600);
 };
 
 // Which shard owns a partition: the same for its log, its leader state and its coordinator shard.
@@ -85,6 +89,8 @@ public:
     void list_offsets(std::vector<OffsetLookup> lookups, Completion<std::vector<OffsetLookupOutcome>> done);
     void end_offsets_for_epochs(std::vector<EpochLookup> lookups,
                                 Completion<std::vector<EpochLookupOutcome>> done);
+    void delete_records(std::vector<RecordDeletion> deletions,
+                        Completion<std::vector<RecordDeletionOutcome>> done);
 
     // Runs `task` when all of these that exist are loaded (or could not be).
     void when_loaded(const std::vector<TopicPartitionId>& partitions, io::Task task);
@@ -170,6 +176,14 @@ private:
     void list_loaded(const std::vector<OffsetLookup>& lookups,
                      Completion<std::vector<OffsetLookupOutcome>> done);
     EpochLookupOutcome end_offset_for(const EpochLookup& lookup);
+    // replica_shard_upkeep.cc: what happens to partitions without anybody asking
+    void start_upkeep();
+    void start_retention_round();
+    void continue_retention_round();
+    bool needs_retention(const TopicPartitionId& id, const Slot& slot) const;
+    void retain(const TopicPartitionId& id);
+    void on_retired(const TopicPartitionId& id, Result<storage::RetiredFiles> files);
+    void expire_producers();
     // What to answer for a partition that is not loaded here.
     ErrorCode error_of_missing(const TopicPartitionId& id) const;
     storage::PartitionName name_of(const TopicPartitionId& id) const;
@@ -207,6 +221,9 @@ private:
     std::set<TopicPartitionId> to_close_;
     io::Task closed_;
     std::set<std::size_t> clean_;
+    storage::Trash trash_;
+    std::vector<TopicPartitionId> to_retain_;  // of the round under way, last one first
+    bool is_retaining_ = false;
     bool closing_ = false;  // nothing is served, loaded or changed any more
     bool stopped_ = false;
 };

@@ -45,7 +45,10 @@ private:
 void ReplicaShard::on_image(Ref<const metadata::Image> image, const metadata::Changes& changes) {
     if (closing_) return;
     image_ = std::move(image);
-    if (!std::exchange(has_image_, true)) set_strays_aside();
+    if (!std::exchange(has_image_, true)) {
+        set_strays_aside();
+        start_upkeep();
+    }
     // Every shard marks the folders of deleted partitions, because a new topic of the same name may belong to
     // another shard than the old one: it must not be made before the old folder is out of the way.
     for (const auto& [topic_id, topic] : changes.deleted_topics) {

@@ -260,6 +260,22 @@ void ReplicaShard::end_offsets_for_epochs(std::vector<EpochLookup> lookups,
     });
 }
 
+void ReplicaShard::delete_records(std::vector<RecordDeletion> deletions,
+                                  Completion<std::vector<RecordDeletionOutcome>> done) {
+    const auto ids = ids_of(deletions);
+    when_loaded(ids, [this, deletions = std::move(deletions), done = std::move(done)]() mutable {
+        std::vector<RecordDeletionOutcome> outcomes;
+        outcomes.reserve(deletions.size());
+        for (const auto& deletion : deletions) {
+            auto* partition = find(deletion.partition);
+            outcomes.push_back(partition == nullptr
+                                   ? RecordDeletionOutcome{.error = error_of_missing(deletion.partition)}
+                                   : partition->delete_records(deletion.before));
+        }
+        done(std::move(outcomes));
+    });
+}
+
 EpochLookupOutcome ReplicaShard::end_offset_for(const EpochLookup& lookup) {
     auto* partition = find(lookup.partition);
     if (partition == nullptr) return {.error = error_of_missing(lookup.partition)};

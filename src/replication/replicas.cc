@@ -125,6 +125,13 @@ void Replicas::end_offsets_for_epochs(std::vector<EpochLookup> lookups,
     });
 }
 
+void Replicas::delete_records(std::vector<RecordDeletion> deletions,
+                              Completion<std::vector<RecordDeletionOutcome>> done) {
+    gather(std::move(deletions), std::move(done), [](ReplicaShard& shard, auto requests, auto answer) {
+        shard.delete_records(std::move(requests), std::move(answer));
+    });
+}
+
 // ---------------------------------------------------------------- fetch
 
 FetchId Replicas::fetch(std::vector<PartitionFetch> fetches, const FetchOptions& options,

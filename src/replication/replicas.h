@@ -41,6 +41,8 @@ public:
     void list_offsets(std::vector<OffsetLookup> lookups, Completion<std::vector<OffsetLookupOutcome>> done);
     void end_offsets_for_epochs(std::vector<EpochLookup> lookups,
                                 Completion<std::vector<EpochLookupOutcome>> done);
+    void delete_records(std::vector<RecordDeletion> deletions,
+                        Completion<std::vector<RecordDeletionOutcome>> done);
 
     void on_fetch_ready(std::uint64_t fetch) override;
     std::size_t waiting_fetches() const { return fetches_.size(); }

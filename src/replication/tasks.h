@@ -109,6 +109,16 @@ struct OffsetLookupOutcome {
     LeaderHint leader;
 };
 
+struct RecordDeletion {
+    TopicPartitionId partition;
+    Offset before;  // -1: everything that is committed
+};
+
+struct RecordDeletionOutcome {
+    ErrorCode error = ErrorCode::none;
+    Offset low_watermark = k_no_offset;  // smallest log start offset of the live replicas
+};
+
 struct EpochLookup {
     TopicPartitionId partition;
     LeaderEpoch current_leader_epoch = k_no_leader_epoch;

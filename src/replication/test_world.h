@@ -184,6 +184,14 @@ public:
         put(std::move(topic));
         return id;
     }
+    void set_config(const std::string& topic, const std::string& key, const std::string& value) {
+        const metadata::ConfigResource resource{metadata::ConfigResourceType::topic, topic};
+        const auto* had = state.configs.find(resource);
+        metadata::ConfigMap configs = had == nullptr ? metadata::ConfigMap{} : *had;
+        configs.set(key, value);
+        state.configs.set(resource, std::move(configs));
+        changes.configs.insert(resource);
+    }
     void delete_topic(const std::string& name) {
         const auto topic = *state.topics_by_name.find(name);
         changes.deleted_topics.emplace(topic->id, topic);

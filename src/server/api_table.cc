@@ -6,6 +6,7 @@
 #include "base/assert.h"
 #include "gen/api/api_versions.h"
 #include "gen/api/delete_groups.h"
+#include "gen/api/delete_records.h"
 #include "gen/api/describe_cluster.h"
 #include "gen/api/describe_configs.h"
 #include "gen/api/describe_groups.h"
@@ -72,6 +73,9 @@ constexpr auto k_rows = std::to_array<ServedApi>({
     {.key = ApiKey::create_topics,
      .authorisation = "cluster create, else topic create; topic describe_configs to see configs"},
     {.key = ApiKey::delete_topics, .authorisation = "topic delete; topic describe to see the name"},
+    {.key = ApiKey::delete_records,
+     .run = HANDLED(delete_records, DeleteRecords),
+     .authorisation = "topic delete"},
     {.key = ApiKey::init_producer_id,
      .run = HANDLED(init_producer_id, InitProducerId),
      .authorisation = "transactional_id write; cluster idempotent_write, or write on any topic"},

@@ -34,6 +34,7 @@ void Log::adopt(LoadedLog loaded) {
     unsynced_end_ = Offset{0};
     unsynced_segments_.clear();
     tail_.reset(log_end_);
+    ++layout_;
     check_invariants();
 }
 
@@ -96,7 +97,7 @@ void Log::raise_log_start_offset(Offset offset) {
     ASSERT(offset <= log_end_);
     if (offset <= log_start_) return;
     log_start_ = offset;
-    epochs_.truncate_from_start(offset);
+    if (epochs_.truncate_from_start(offset)) queue_epochs();
 }
 
 void Log::assign_leader_epoch(LeaderEpoch epoch) {
@@ -110,7 +111,7 @@ Segment* Log::find_segment(Offset base) {
 
 void Log::check_invariants() const {
     ASSERT(!segments_.empty());
-    ASSERT(segments_.front().base <= log_end_);
+    ASSERT(segments_.front().base <= log_start_ || truncating_);
     ASSERT(log_start_ <= log_end_);
     ASSERT(durable_end_ <= written_end_ && written_end_ <= log_end_);
     ASSERT(recovery_point_ <= log_end_);

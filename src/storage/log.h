@@ -83,6 +83,12 @@ struct TimestampOffset {
     LeaderEpoch leader_epoch = k_no_leader_epoch;
 };
 
+struct RetentionRequest {
+    Offset high_watermark;    // nothing above is taken out
+    std::int64_t now_ms = 0;  // wall clock
+};
+using RetiredFiles = std::vector<std::string>;  // paths
+
 // What DescribeProducers lists.
 struct ActiveProducer {
     ProducerId producer_id;
@@ -124,6 +130,7 @@ public:
     Offset local_log_start_offset() const {
         return log_start_;
     }  // first offset in local files (tiered storage makes them differ)
+    Offset first_segment_base() const { return segments_.front().base; }
     Offset log_end_offset() const { return log_end_; }  // next to assign
     Offset written_end() const { return written_end_; }
     Offset durable_end() const { return durable_end_; }
@@ -166,6 +173,11 @@ public:
     void truncate_to(Offset offset, Completion<Status> done);
     void truncate_fully_and_start_at(Offset offset, Completion<Status> done);
 
+    // Takes out the oldest segments that lie below the log's start, exceed retention.bytes or are older than
+    // retention.ms, as far as they are committed. Completes with the files that are now named *.deleted; the
+    // caller removes them file.delete.delay.ms later, when nobody can be reading them any more.
+    void enforce_retention(const RetentionRequest& request, Completion<Result<RetiredFiles>> done);
+
     void roll(std::int64_t now_ms);       // closes the active segment and opens another, unless it is empty
     void flush(Completion<Status> done);  // everything appended so far, and its indexes
     // Flush and snapshot, so that Kafka may call the directory clean. The log takes no more calls.
@@ -185,6 +197,10 @@ private:
     class EpochTask;
     class TruncateTask;
     class RemoveTask;
+    class ReadJob;
+    class TimestampJob;
+    class RetentionJob;
+    class RetireTask;
 
     // What a write in flight means once it is done.
     struct Pending {
@@ -218,6 +234,7 @@ private:
     void roll_to(Offset base, std::int64_t now_ms);
     void adopt(LoadedLog loaded);
     void start_truncation(Offset end, bool fully, Completion<Status> done);
+    void retire_oldest(std::size_t count, std::int64_t now_ms, Completion<Result<RetiredFiles>> done);
     void queue_epochs();
     void flush_index_tail();
     void on_segment_synced(Offset base, Offset end);
@@ -251,6 +268,8 @@ private:
     std::vector<Offset> unsynced_segments_;  // closed, their fsync under way in the background
     std::deque<Pending> pending_;
     std::optional<Error> failed_;
+    // Counts the times that segments went or were replaced: what a job read meanwhile is read again.
+    std::uint64_t layout_ = 0;
     bool truncating_ = false;
     bool closed_ = false;
 };

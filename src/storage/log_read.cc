@@ -12,15 +12,17 @@
 #include "storage/segment_scanner.h"
 
 namespace gregor::storage {
-namespace {
 
 // What finding a batch reads at a time: headers lie apart, the payloads between them are not wanted.
 constexpr std::size_t k_header_window = std::size_t{4} << 10;
 
 // Reads whole batches of one segment, the first that holds the offset or comes after it.
-class ReadJob final : public io::DiskJob {
+class Log::ReadJob final : public io::DiskJob {
 public:
     struct Plan {
+        Ref<DirWriter> writer;  // knows whether the log still lives
+        WriteClientId client;
+        std::uint64_t layout = 0;
         std::string directory;
         std::vector<Segment> segments;   // the one that may hold `from`, and those behind it
         std::optional<IndexEntry> hint;  // into the first of them
@@ -29,7 +31,13 @@ public:
     ReadJob(Plan plan, Completion<Result<LogRead>> done) : plan_(std::move(plan)), done_(std::move(done)) {}
 
     void run(io::FileSystem& files) override { result_ = read(files); }
-    void complete() override { done_(std::move(result_)); }
+    // Segments that went or were replaced under the job may have shown it anything.
+    void complete() override {
+        auto* log = static_cast<Log*>(plan_.writer->find(plan_.client));
+        if (log == nullptr || log->closed_ || log->layout_ == plan_.layout) return done_(std::move(result_));
+        REACHED("read_again_after_segments_changed");
+        log->read(plan_.request, std::move(done_));
+    }
 
 private:
     Result<LogRead> read(io::FileSystem& files) const {
@@ -159,8 +167,6 @@ private:
     Result<LogRead> result_;
 };
 
-}  // namespace
-
 const Segment& Log::floor_segment(Offset offset) const {
     const auto above = std::ranges::upper_bound(segments_, offset, {}, &Segment::base);
     return above == segments_.begin() ? *above : *(above - 1);
@@ -187,7 +193,10 @@ void Log::read(const ReadRequest& request, Completion<Result<LogRead>> done) {
         return done(LogRead{.records = std::move(found.records), .next_offset = found.next_offset});
     }
     REACHED("read_from_disk");
-    ReadJob::Plan plan{.directory = directory_,
+    ReadJob::Plan plan{.writer = ports_.writer,
+                       .client = client_,
+                       .layout = layout_,
+                       .directory = directory_,
                        .segments = segments_from(request.from),
                        .hint = std::nullopt,
                        .request = request};

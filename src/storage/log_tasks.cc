@@ -7,6 +7,7 @@
 #include "base/assert.h"
 #include "base/fault.h"
 #include "base/prng.h"
+#include "io/disk_error.h"
 #include "storage/checkpoint.h"
 #include "storage/log.h"
 #include "storage/names.h"
@@ -35,6 +36,19 @@ Status sync_segment(SegmentFiles& segment, io::FileSystem& files) {
     const auto time = TRY(segment.open_time_index(files));
     const std::array<io::File*, 3> all{log.get(), index.get(), time.get()};
     return files.sync_all(all);
+}
+
+// One that retention may have taken out meanwhile: nothing of it has to last then.
+Status sync_closed_segment(io::FileSystem& files, const std::string& stem) {
+    std::vector<Ref<io::File>> open;
+    for (const auto* extension : {k_log_extension, k_index_extension, k_time_index_extension}) {
+        auto file = files.open(stem + extension, io::OpenMode::read_write);
+        if (!file && io::is_disk_failure(file.error(), io::DiskFailure::not_found)) continue;
+        open.push_back(TRY(std::move(file)));
+    }
+    std::vector<io::File*> all;
+    for (const auto& file : open) all.push_back(file.get());
+    return all.empty() ? Status{} : files.sync_all(all);
 }
 
 class RemoveDirectory final : public io::DiskJob {
@@ -98,12 +112,8 @@ class Log::BackgroundSync final : public io::DiskJob {
 public:
     BackgroundSync(Ref<DirWriter> writer, WriteClientId client, const std::string& stem, Offset base,
                    Offset end)
-        : writer_(std::move(writer)),
-          client_(client),
-          segment_(make_ref<SegmentFiles>(stem)),
-          base_(base),
-          end_(end) {}
-    void run(io::FileSystem& files) override { status_ = sync_segment(*segment_, files); }
+        : writer_(std::move(writer)), client_(client), stem_(stem), base_(base), end_(end) {}
+    void run(io::FileSystem& files) override { status_ = sync_closed_segment(files, stem_); }
     void complete() override {
         if (!status_) return writer_->take_offline(status_.error());
         if (auto* client = writer_->find(client_)) static_cast<Log*>(client)->on_segment_synced(base_, end_);
@@ -112,7 +122,7 @@ public:
 private:
     Ref<DirWriter> writer_;
     WriteClientId client_;
-    Ref<SegmentFiles> segment_;
+    std::string stem_;
     Offset base_;
     Offset end_;
     Status status_;
@@ -223,8 +233,7 @@ public:
     Status run(io::FileSystem& files) override {
         TRY_STATUS(write_index_tail(*plan_.segment, files, plan_.tail));
         for (const auto base : plan_.unsynced) {
-            const auto closed = make_ref<SegmentFiles>(segment_path(plan_.directory, base, ""));
-            TRY_STATUS(sync_segment(*closed, files));
+            TRY_STATUS(sync_closed_segment(files, segment_path(plan_.directory, base, "")));
         }
         TRY_STATUS(sync_segment(*plan_.segment, files));
         if (!plan_.close) return {};

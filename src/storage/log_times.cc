@@ -9,11 +9,13 @@
 #include "storage/segment_scanner.h"
 
 namespace gregor::storage {
-namespace {
 
-class TimestampJob final : public io::DiskJob {
+class Log::TimestampJob final : public io::DiskJob {
 public:
     struct Plan {
+        Ref<DirWriter> writer;
+        WriteClientId client;
+        std::uint64_t layout = 0;
         std::string directory;
         std::vector<Segment> segments;
         std::int64_t timestamp = 0;  // or k_max_timestamp
@@ -27,6 +29,9 @@ public:
         result_ = plan_.timestamp == k_max_timestamp ? find_max(files) : find(files);
     }
     void complete() override {
+        auto* log = static_cast<Log*>(plan_.writer->find(plan_.client));
+        if (log != nullptr && !log->closed_ && log->layout_ != plan_.layout)
+            return log->offset_for_timestamp(plan_.timestamp, plan_.upper_bound, std::move(done_));
         if (result_ && result_->offset >= plan_.upper_bound) result_ = TimestampOffset{};
         done_(std::move(result_));
     }
@@ -115,8 +120,6 @@ private:
     Result<TimestampOffset> result_;
 };
 
-}  // namespace
-
 void Log::offset_for_timestamp(std::int64_t timestamp, Offset upper_bound,
                                Completion<Result<TimestampOffset>> done) {
     ASSERT(!closed_);
@@ -127,7 +130,10 @@ void Log::offset_for_timestamp(std::int64_t timestamp, Offset upper_bound,
         return done(fail(ErrorCode::unsupported_version, "no such special timestamp"));
     if (truncating_ || failed_)
         return done(fail(ErrorCode::kafka_storage_error, "the log cannot be read now"));
-    TimestampJob::Plan plan{.directory = directory_,
+    TimestampJob::Plan plan{.writer = ports_.writer,
+                            .client = client_,
+                            .layout = layout_,
+                            .directory = directory_,
                             .segments = segments_from(log_start_),
                             .timestamp = timestamp,
                             .log_start = log_start_,

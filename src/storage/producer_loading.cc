@@ -120,7 +120,7 @@ Result<ProducerState> load_producers(io::FileSystem& files, const ProducerLoad& 
     auto from = load.log_start;
     bool found = false;
     for (const auto offset : snapshots) {
-        if (offset <= load.log_start) break;
+        if (offset < load.log_start) break;
         auto snapshot = TRY(read_snapshot(files, load, offset));
         if (!snapshot) continue;
         state = std::move(*snapshot);

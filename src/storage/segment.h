@@ -13,6 +13,7 @@ inline constexpr const char* k_index_extension = ".index";
 inline constexpr const char* k_time_index_extension = ".timeindex";
 inline constexpr const char* k_txn_index_extension = ".txnindex";
 inline constexpr const char* k_snapshot_extension = ".snapshot";
+inline constexpr const char* k_deleted_suffix = ".deleted";  // out of the log, removed a while later
 
 inline constexpr std::int64_t k_unknown_timestamp = -2;
 
@@ -22,7 +23,7 @@ struct Segment {
     std::int64_t written = 0;        // bytes of .log that the kernel has
     std::int64_t index_entries = 0;  // in .index
     std::int64_t time_entries = 0;   // in .timeindex
-    std::int64_t modified_ms = 0;    // of .log when it was loaded
+    std::int64_t modified_ms = 0;    // of .log: when it was loaded, or the last append
     // Largest in the segment, -1 for none; unknown: the last entry of .timeindex tells.
     std::int64_t max_timestamp = k_unknown_timestamp;
 };

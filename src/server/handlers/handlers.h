@@ -16,6 +16,8 @@ struct FetchRequest;
 struct FetchResponse;
 struct ListOffsetsRequest;
 struct ListOffsetsResponse;
+struct DeleteRecordsRequest;
+struct DeleteRecordsResponse;
 struct OffsetForLeaderEpochRequest;
 struct OffsetForLeaderEpochResponse;
 struct DescribeConfigsRequest;
@@ -58,6 +60,7 @@ void handle_metadata(const msg::MetadataRequest& request, RequestContext& contex
 void handle_produce(const msg::ProduceRequest& request, RequestContext& context, Completion<msg::ProduceResponse> done);
 void handle_fetch(const msg::FetchRequest& request, RequestContext& context, Completion<msg::FetchResponse> done);
 void handle_list_offsets(const msg::ListOffsetsRequest& request, RequestContext& context, Completion<msg::ListOffsetsResponse> done);
+void handle_delete_records(const msg::DeleteRecordsRequest& request, RequestContext& context, Completion<msg::DeleteRecordsResponse> done);
 void handle_offset_for_leader_epoch(const msg::OffsetForLeaderEpochRequest& request, RequestContext& context, Completion<msg::OffsetForLeaderEpochResponse> done);
 void handle_describe_configs(const msg::DescribeConfigsRequest& request, RequestContext& context, Completion<msg::DescribeConfigsResponse> done);
 void handle_describe_cluster(const msg::DescribeClusterRequest& request, RequestContext& context, Completion<msg::DescribeClusterResponse> done);

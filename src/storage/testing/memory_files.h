@@ -221,6 +221,12 @@ public:
         return true;
     }
     std::size_t pending() const { return jobs_.size(); }
+    // The newest job, for a test that runs it late.
+    std::unique_ptr<io::DiskJob> take() {
+        auto job = std::move(jobs_.back());
+        jobs_.pop_back();
+        return job;
+    }
 
 private:
     io::FileSystem* files_;

@@ -1,0 +1,88 @@
+// What happens to partitions without anybody asking: retention, and producers that are forgotten. A round
+// goes through the partitions one at a time, so that a shard with thousands of them never floods its disk; an
+// idle shard wakes once per interval.
+#include <algorithm>
+
+#include "base/format.h"
+#include "base/log.h"
+#include "replication/replica_shard.h"
+#include "replication/topic_settings.h"
+
+namespace gregor::replication {
+namespace {
+
+// Longer ones would overflow the clock, and no process lives as long.
+constexpr std::int64_t k_delete_delay_ms_max = std::int64_t{10} * 365 * 24 * 3'600'000;
+
+}  // namespace
+
+void ReplicaShard::start_upkeep() {
+    const auto now = ports_.clock.now();
+    ports_.executor.call_at(now + config_.initial_task_delay, [this] { start_retention_round(); });
+    ports_.executor.call_at(now + config_.producer_expiration_interval, [this] { expire_producers(); });
+}
+
+void ReplicaShard::start_retention_round() {
+    if (stopped_ || closing_) return;
+    ports_.executor.call_at(ports_.clock.now() + config_.retention_check_interval,
+                            [this] { start_retention_round(); });
+    if (is_retaining_) return;  // the last round still goes on
+    for (auto slot = slots_.rbegin(); slot != slots_.rend(); ++slot) {
+        if (needs_retention(slot->first, slot->second)) to_retain_.push_back(slot->first);
+    }
+    is_retaining_ = true;
+    continue_retention_round();
+}
+
+// A partition that nobody has used yet is opened only if its topic forgets anything by age or size.
+bool ReplicaShard::needs_retention(const TopicPartitionId& id, const Slot& slot) const {
+    if (slot.state == SlotState::loaded) return true;
+    const auto* topic = image_->topic(id.topic_id);
+    if (slot.state != SlotState::unloaded || topic == nullptr) return false;
+    const auto log =
+        topic_settings(*image_, topic->name, config_.broker_id, broker_configs_, config_.durability).log;
+    return log.cleanup_delete && (log.retention_ms >= 0 || log.retention_bytes >= 0);
+}
+
+void ReplicaShard::continue_retention_round() {
+    if (stopped_ || closing_ || to_retain_.empty()) {
+        is_retaining_ = false;
+        return;
+    }
+    const auto id = to_retain_.back();
+    to_retain_.pop_back();
+    when_loaded({id}, [this, id] { retain(id); });
+}
+
+void ReplicaShard::retain(const TopicPartitionId& id) {
+    auto* partition = find(id);
+    if (partition == nullptr || closing_) return on_retired(id, storage::RetiredFiles{});
+    partition->log().enforce_retention(
+        {.high_watermark = partition->high_watermark(), .now_ms = ports_.clock.wall_clock_ms()},
+        [this, id](Result<storage::RetiredFiles> files) { on_retired(id, std::move(files)); });
+}
+
+void ReplicaShard::on_retired(const TopicPartitionId& id, Result<storage::RetiredFiles> files) {
+    if (stopped_) return;
+    auto* partition = find(id);
+    if (!files) LOG_ERROR("retention_failed", id.partition, files.error().detail);
+    if (files && !files->empty() && partition != nullptr) {
+        const auto delay_ms = std::min(partition->log().config().file_delete_delay_ms, k_delete_delay_ms_max);
+        LOG_INFO("segments_deleted", partition->topic(), id.partition,
+                 partition->log().log_start_offset().value());
+        trash_.add(std::move(*files), Duration::millis(delay_ms));
+        on_progress(*partition);
+    }
+    ports_.executor.post([this] { continue_retention_round(); });
+}
+
+void ReplicaShard::expire_producers() {
+    if (stopped_ || closing_) return;
+    for (auto& [id, slot] : slots_) {
+        if (slot.partition != nullptr) slot.partition->log().expire_producers(ports_.clock.wall_clock_ms());
+    }
+    ports_.executor.call_at(ports_.clock.now() + config_.producer_expiration_interval,
+                            [this] { expire_producers(); });
+}
+
+}  // namespace gregor::replication
