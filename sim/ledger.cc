@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 
 namespace gregor::sim {
@@ -95,12 +96,23 @@ void Ledger::check_order(TopicPartition at, const Partition& partition, RecordNa
     }
 }
 
+void Ledger::deleted(TopicPartition at, Offset below) {
+    auto& deleted = partitions_[at].deleted_below;
+    deleted = std::max(deleted, below);
+}
+
+Offset Ledger::deleted_below(TopicPartition at) const {
+    const auto found = partitions_.find(at);
+    return found == partitions_.end() ? Offset{0} : found->second.deleted_below;
+}
+
 void Ledger::check_complete(TopicPartition at, Offset end) {
     const auto found = partitions_.find(at);
     if (found == partitions_.end()) return;
     for (std::size_t offset = 0; offset < found->second.at.size(); ++offset) {
         const auto& known = found->second.at[offset];
         if (!known.is_acked || known.is_read) continue;
+        if (Offset{static_cast<std::int64_t>(offset)} < found->second.deleted_below) continue;
         world_.fail(fmt::format("{} of {}, acked at offset {}, is lost (the log ends at {})",
                                 print(known.name), print(at), offset, end.value()));
         return;

@@ -48,7 +48,10 @@ public:
     Offset safe_end(TopicPartition at) const;
     // When that was first known of the record at `offset`; nullopt when it is not.
     std::optional<Instant> safe_since(TopicPartition at, Offset offset) const;
-    // After everything was read from offset 0 to `end` by one reader: is every acked record there?
+    // Records below were taken out on purpose: nobody has to find them any more.
+    void deleted(TopicPartition at, Offset below);
+    Offset deleted_below(TopicPartition at) const;
+    // After everything was read from the start to `end` by one reader: is every acked record there?
     void check_complete(TopicPartition at, Offset end);
 
 private:
@@ -62,6 +65,7 @@ private:
     struct Partition {
         std::vector<Known> at;  // by offset
         std::map<RecordName, Offset> where;
+        Offset deleted_below;
     };
     Known* place(TopicPartition at, Offset offset, RecordName name, const char* how);
     void check_order(TopicPartition at, const Partition& partition, RecordName name, Offset offset);

@@ -12,6 +12,7 @@
 #include "storage/dir_writer.h"
 #include "storage/log.h"
 #include "storage/recovery.h"
+#include "storage/trash.h"
 
 namespace gregor::sim {
 namespace {
@@ -24,6 +25,9 @@ storage::LogConfig config() {
     storage::LogConfig config;
     config.segment_bytes = 64 * 1024;  // roll often
     config.index_interval_bytes = 1'024;
+    config.retention_bytes = 512 * 1024;
+    config.cleanup_compact = true;  // every key once: cleaning rewrites nothing away, but swaps all the files
+    config.min_cleanable_dirty_ratio = 0.3;
     return config;
 }
 
@@ -59,11 +63,14 @@ public:
         if (writer_) writer_->stop();
     }
     void check_invariants() const override {
-        if (log_) log_->check_invariants();
+        if (!log_) return;
+        log_->check_invariants();
+        stage_.ledger.deleted(k_partition, log_->log_start_offset());
     }
 
 private:
     class Load;
+    class Clean;
     struct Expected {
         std::size_t producer = 0;
         Offset end;
@@ -78,6 +85,9 @@ private:
     void schedule();
     void work();
     void append(std::size_t producer);
+    void retain();
+    void start_cleaning();
+    void on_cleaner_step(std::unique_ptr<storage::Cleaner> cleaner, Result<bool> done);
     Slice encode(const LogProducer& producer, const LogProducer::Batch& batch) const;
     void on_written(Offset) override {}
     void on_durable(Offset durable_end) override;
@@ -91,6 +101,8 @@ private:
     Prng prng_;
     records::Decompressor decompressor_;
     storage::TailCache tail_{64 * 1024};
+    storage::Trash trash_{ports_.clock, ports_.executor, ports_.disk};
+    bool is_cleaning_ = false;
     Ref<storage::DirWriter> writer_;
     std::unique_ptr<storage::Log> log_;
     std::deque<Expected> waiting_;
@@ -127,6 +139,11 @@ void LogServer::on_loaded(Result<storage::LoadedLog> loaded) {
     log_ = std::make_unique<storage::Log>(
         *std::move(loaded), config(), storage::LogPorts{writer_, tail_, ports_.disk, decompressor_}, *this);
     log_->assign_leader_epoch(k_epoch);
+    if (log_->log_start_offset() > stage_.ledger.deleted_below(k_partition)) {
+        return stage_.world.fail(fmt::format("the log starts at {}, but nothing above {} was taken out",
+                                             log_->log_start_offset().value(),
+                                             stage_.ledger.deleted_below(k_partition).value()));
+    }
     if (log_->durable_end() < stage_.ledger.safe_end(k_partition)) {
         return stage_.world.fail(fmt::format("the log ends at {}, but {} was acked",
                                              log_->durable_end().value(),
@@ -194,6 +211,8 @@ void LogServer::schedule() {
 
 void LogServer::work() {
     constexpr std::size_t k_unanswered_max = 5;
+    if (prng_.chance(1, 100)) retain();
+    if (prng_.chance(1, 50)) start_cleaning();
     const auto index = prng_.below(stage_.producers.size());
     auto& producer = stage_.producers[index];
     if (!stage_.winding_down && producer.unanswered.size() < k_unanswered_max) {
@@ -204,6 +223,59 @@ void LogServer::work() {
     while (producer.sent < producer.unanswered.size()) append(index);
     stage_.idle = std::ranges::all_of(stage_.producers,
                                       [](const LogProducer& each) { return each.unanswered.empty(); });
+}
+
+// ---------------------------------------------------------------- retention and compaction
+
+void LogServer::retain() {
+    if (is_cleaning_) return;
+    log_->enforce_retention({.high_watermark = log_->durable_end(), .now_ms = ports_.clock.wall_clock_ms()},
+                            [this](Result<storage::RetiredFiles> files) {
+                                if (!files)
+                                    return stage_.world.fail("retention failed: " + files.error().detail);
+                                trash_.add(std::move(*files), Duration::millis(prng_.between(0, 2'000)));
+                            });
+}
+
+class LogServer::Clean final : public io::DiskJob {
+public:
+    Clean(LogServer& server, std::unique_ptr<storage::Cleaner> cleaner)
+        : server_(server), cleaner_(std::move(cleaner)) {}
+    void run(io::FileSystem& files) override { done_ = cleaner_->step(files, 100'000); }
+    void complete() override { server_.on_cleaner_step(std::move(cleaner_), std::move(done_)); }
+
+private:
+    LogServer& server_;
+    std::unique_ptr<storage::Cleaner> cleaner_;
+    Result<bool> done_ = false;
+};
+
+void LogServer::start_cleaning() {
+    const storage::CleaningRequest request{.high_watermark = log_->durable_end(),
+                                           .now_ms = ports_.clock.wall_clock_ms()};
+    if (is_cleaning_ || !log_->cleanability(request).is_worth_it) return;
+    is_cleaning_ = true;
+    const storage::CleaningLimits limits{.map_bytes_max = 64 * 1024,  // some passes do not get to the end
+                                         .key = {prng_.next(), prng_.next()}};
+    ports_.disk.submit(writer_->background_lane(),
+                       std::make_unique<Clean>(
+                           *this, std::make_unique<storage::Cleaner>(log_->plan_cleaning(request, limits))));
+}
+
+void LogServer::on_cleaner_step(std::unique_ptr<storage::Cleaner> cleaner, Result<bool> done) {
+    if (!done) return stage_.world.fail("cleaning failed: " + done.error().detail);
+    if (!*done) {
+        ports_.disk.submit(writer_->background_lane(), std::make_unique<Clean>(*this, std::move(cleaner)));
+        return;
+    }
+    auto cleaned = cleaner->take_result();
+    is_cleaning_ = log_->can_finish_cleaning(cleaned);
+    if (!is_cleaning_) return;  // retention came first; the next load tidies up
+    log_->finish_cleaning(std::move(cleaned), [this](Result<storage::RetiredFiles> files) {
+        if (!files) return stage_.world.fail("the swap failed: " + files.error().detail);
+        is_cleaning_ = false;
+        trash_.add(std::move(*files), Duration::millis(prng_.between(0, 2'000)));
+    });
 }
 
 void LogServer::append(std::size_t index) {
@@ -227,7 +299,9 @@ Slice LogServer::encode(const LogProducer& producer, const LogProducer::Batch& b
     for (std::uint32_t i = 0; i < batch.count; ++i) {
         const auto value =
             make_value({producer.identity, batch.first + i}, k_partition, (batch.first * 31 + i) % 300);
-        builder.append({.timestamp = ports_.clock.wall_clock_ms(), .value = as_bytes(value)});
+        const auto key = fmt::format("{}.{}", producer.identity, batch.first + i);
+        builder.append(
+            {.timestamp = ports_.clock.wall_clock_ms(), .key = as_bytes(key), .value = as_bytes(value)});
     }
     return builder.build();
 }

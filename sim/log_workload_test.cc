@@ -31,7 +31,8 @@ TEST_P(PlantedBug, IsCaught) {
 
 INSTANTIATE_TEST_SUITE_P(LogWorkload, PlantedBug,
                          testing::Values("answer_before_fsync", "lost_truncation",
-                                         "offsets_reused_after_crash"));
+                                         "offsets_reused_after_crash", "cleaned_segment_not_synced",
+                                         "sources_retired_before_the_swap"));
 #endif
 
 }  // namespace

@@ -55,6 +55,7 @@ std::uint16_t attributes_of(const BatchOptions& options) {
     if (options.timestamp_type == TimestampType::log_append_time) attributes |= 0x08U;
     if (options.transactional) attributes |= 0x10U;
     if (options.control) attributes |= 0x20U;
+    if (options.delete_horizon_ms) attributes |= 0x40U;
     return static_cast<std::uint16_t>(attributes);
 }
 
@@ -72,12 +73,16 @@ void BatchBuilder::append_at(Offset offset, const NewRecord& record) {
 }
 
 void BatchBuilder::append_copy(const RecordView& record, std::int64_t timestamp) {
-    append_entry(next_offset_, {.timestamp = timestamp,
-                                .key = record.key,
-                                .value = record.value,
-                                .headers_count = record.headers_count,
-                                .encoded_headers = record.header_bytes,
-                                .headers = {}});
+    append_copy_at(next_offset_, record, timestamp);
+}
+
+void BatchBuilder::append_copy_at(Offset offset, const RecordView& record, std::int64_t timestamp) {
+    append_entry(offset, {.timestamp = timestamp,
+                          .key = record.key,
+                          .value = record.value,
+                          .headers_count = record.headers_count,
+                          .encoded_headers = record.header_bytes,
+                          .headers = {}});
 }
 
 void BatchBuilder::append_control(ControlType type, std::int64_t timestamp, Bytes value) {
@@ -91,7 +96,7 @@ void BatchBuilder::append_entry(Offset offset, const Entry& entry) {
     ASSERT(offset >= next_offset_);
     const auto offset_delta = offset - options_.base_offset;
     ASSERT(offset_delta <= std::numeric_limits<std::int32_t>::max());
-    if (count_ == 0) base_timestamp_ = entry.timestamp;
+    if (count_ == 0) base_timestamp_ = options_.delete_horizon_ms.value_or(entry.timestamp);
     const auto timestamp_delta = static_cast<std::int64_t>(static_cast<std::uint64_t>(entry.timestamp) -
                                                            static_cast<std::uint64_t>(base_timestamp_));
     const auto delta = static_cast<std::int32_t>(offset_delta);
@@ -144,6 +149,21 @@ Slice BatchBuilder::build() {
     store_be(at + layout::k_base_sequence, options_.base_sequence);
     store_be(at + layout::k_records_count, count_);
     std::memcpy(at + layout::k_records, payload.data(), payload.size());
+    MutableBatch(out).update_crc();
+    return Slice(std::move(buffer));
+}
+
+Slice build_empty_batch(const BatchView& batch) {
+    constexpr std::uint16_t k_kept_attributes = 0x38;  // timestamp type, transactional, control
+    auto buffer = Buffer::allocate(k_batch_overhead);
+    const auto out = buffer->writable();
+    std::memcpy(out.data(), batch.bytes().data(), k_batch_overhead);
+    store_be(out.data() + layout::k_batch_length,
+             static_cast<std::int32_t>(k_batch_overhead - k_log_overhead));
+    store_be(out.data() + layout::k_attributes,
+             static_cast<std::uint16_t>(batch.attributes() & k_kept_attributes));
+    store_be(out.data() + layout::k_base_timestamp, k_no_timestamp);
+    store_be(out.data() + layout::k_records_count, std::int32_t{0});
     MutableBatch(out).update_crc();
     return Slice(std::move(buffer));
 }

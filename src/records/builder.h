@@ -26,6 +26,8 @@ struct BatchOptions {
     std::int32_t base_sequence = k_no_sequence;
     bool transactional = false;
     bool control = false;
+    // Compaction's mark on tombstones and markers that may go later: takes the place of the base timestamp.
+    std::optional<std::int64_t> delete_horizon_ms{};
 };
 
 struct NewHeader {
@@ -49,6 +51,8 @@ public:
     void append_at(Offset offset, const NewRecord& record);  // ascending, gaps allowed
     // A record of another batch, its headers as they are.
     void append_copy(const RecordView& record, std::int64_t timestamp);
+    // The same at its own offset, as compaction leaves it.
+    void append_copy_at(Offset offset, const RecordView& record, std::int64_t timestamp);
     void append_control(ControlType type, std::int64_t timestamp, Bytes value);
     // The batch's last offset when it shall end behind its last record.
     void override_last_offset(Offset offset);
@@ -71,6 +75,10 @@ private:
     Offset next_offset_ = options_.base_offset;
     std::optional<Offset> last_offset_;
 };
+
+// What compaction leaves of a batch whose records are all gone: its header, so that offsets and sequences go
+// on.
+Slice build_empty_batch(const BatchView& batch);
 
 // How many bytes a record takes in a batch at most, so that callers can roll to the next batch before a
 // limit.

@@ -14,10 +14,11 @@ public:
         : owner_(owner), index_(index), copy_(directory) {}
 
     void run(io::FileSystem& files) override {
-        status_ = storage::write_files_atomically(
-            files, {file(storage::k_recovery_point_file, copy_.recovery_points),
-                    file(storage::k_log_start_file, copy_.log_start_offsets),
-                    file(storage::k_high_watermark_file, copy_.high_watermarks)});
+        std::vector<storage::SmallFile> files_now{file(storage::k_recovery_point_file, copy_.recovery_points),
+                                                  file(storage::k_log_start_file, copy_.log_start_offsets),
+                                                  file(storage::k_high_watermark_file, copy_.high_watermarks)};
+        if (copy_.cleaner_dirty) files_now.push_back(file(storage::k_cleaner_file, copy_.cleaner_offsets));
+        status_ = storage::write_files_atomically(files, files_now);
     }
     void complete() override { owner_.on_written(index_, status_); }
 
@@ -37,6 +38,7 @@ Checkpointer::Checkpointer(io::Disk& disk, const storage::LogDirs& directories) 
                                 .high_watermarks = directory.high_watermarks,
                                 .recovery_points = directory.recovery_points,
                                 .log_start_offsets = directory.log_start_offsets,
+                                .cleaner_offsets = directory.cleaner_offsets,
                                 .failed = directory.failed.has_value()});
     }
 }
@@ -49,10 +51,15 @@ void Checkpointer::report(const std::vector<CheckpointEntry>& entries) {
             directory.high_watermarks.erase(entry.partition);
             directory.recovery_points.erase(entry.partition);
             directory.log_start_offsets.erase(entry.partition);
+            directory.cleaner_dirty |= directory.cleaner_offsets.erase(entry.partition) > 0;
             continue;
         }
         directory.high_watermarks[entry.partition] = entry.high_watermark;
         directory.recovery_points[entry.partition] = entry.recovery_point;
+        if (entry.clean_end) {
+            auto& stored = directory.cleaner_offsets[entry.partition];
+            directory.cleaner_dirty |= std::exchange(stored, *entry.clean_end) != *entry.clean_end;
+        }
         if (entry.log_start_offset)
             directory.log_start_offsets[entry.partition] = *entry.log_start_offset;
         else
@@ -75,6 +82,7 @@ void Checkpointer::start_writes() {
         directory.dirty = false;
         directory.writing = true;
         disk_.submit(io::DiskLane{}, std::make_unique<WriteJob>(*this, i, directory));
+        directory.cleaner_dirty = false;
     }
 }
 

@@ -24,6 +24,7 @@ struct CheckpointEntry {
     bool is_gone = false;  // deleted or moved: forget it
     Offset high_watermark{};
     Offset recovery_point{};
+    std::optional<Offset> clean_end{};         // of a log that was compacted
     std::optional<Offset> log_start_offset{};  // unless the name of the first segment tells it
 };
 
@@ -43,6 +44,8 @@ private:
         storage::OffsetCheckpoint high_watermarks;
         storage::OffsetCheckpoint recovery_points;
         storage::OffsetCheckpoint log_start_offsets;
+        storage::OffsetCheckpoint cleaner_offsets;
+        bool cleaner_dirty = false;
         bool dirty = false;
         bool writing = false;
         bool failed = false;

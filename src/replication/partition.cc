@@ -75,7 +75,12 @@ Partition::Appended Partition::append(const PartitionAppend& append, const Appen
                        fmt::format("{} replicas are in sync, min.insync.replicas is {}",
                                    leadership_.isr.size(), leadership_.min_isr))};
     }
-    auto appended = log_->append({append.records, options.origin, leadership_.leader_epoch, now_ms});
+    auto appended = log_->append({.records = append.records,
+                                  .origin = options.origin,
+                                  .leader_epoch = leadership_.leader_epoch,
+                                  .now_ms = now_ms,
+                                  .verification = append.verification,
+                                  .transaction_version = options.transaction_version});
     if (!appended) {
         auto outcome = refuse(appended.error().error.code, std::move(appended.error().error.detail));
         outcome.record_errors = std::move(appended.error().record_errors);
@@ -100,6 +105,17 @@ Partition::Appended Partition::append(const PartitionAppend& append, const Appen
 // At the end, but for a duplicate, which waits for what was appended earlier.
 void Partition::put_in_order(std::deque<DelayedAppend>& room, const DelayedAppend& delayed) {
     room.insert(std::ranges::upper_bound(room, delayed.needs_end, {}, &DelayedAppend::needs_end), delayed);
+}
+
+VerificationOutcome Partition::start_verification(const VerificationStart& start, std::int64_t now_ms) {
+    if (const auto error = check_leader(k_no_leader_epoch); error != ErrorCode::none) return {.error = error};
+    const auto guard = log_->start_verification({.producer_id = start.producer_id,
+                                                 .epoch = start.producer_epoch,
+                                                 .first_sequence = start.first_sequence,
+                                                 .supports_epoch_bump = start.supports_epoch_bump,
+                                                 .now_ms = now_ms});
+    if (!guard) return {.error = guard.error().code};
+    return {.guard = *guard};
 }
 
 RecordDeletionOutcome Partition::delete_records(Offset before) {
@@ -188,6 +204,7 @@ void Partition::advance_high_watermark() {
     const auto committed = log_->durable_end();
     if (committed <= high_watermark_) return;
     high_watermark_ = committed;
+    log_->on_high_watermark(high_watermark_);
     while (!waiting_for_commit_.empty() && waiting_for_commit_.front().needs_end <= high_watermark_) {
         const auto ticket = waiting_for_commit_.front().ticket;
         waiting_for_commit_.pop_front();

@@ -84,6 +84,9 @@ public:
     Appended append(const PartitionAppend& append, const AppendOptions& options, std::int64_t now_ms,
                     const AppendTicket& ticket);
 
+    // Before the coordinator of a transactional producer is asked whether it may write here (KIP-890).
+    VerificationOutcome start_verification(const VerificationStart& start, std::int64_t now_ms);
+
     // DeleteRecords: nobody reads below `before` any more; the files follow with retention.
     RecordDeletionOutcome delete_records(Offset before);
 

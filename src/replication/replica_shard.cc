@@ -74,6 +74,7 @@ std::size_t ReplicaShard::max_batch_bytes(const TopicPartitionId& id) const {
 
 void ReplicaShard::on_progress(Partition& partition) {
     not_checkpointed_.insert(partition.id());
+    if (partition.log().config().cleanup_compact) schedule_cleaning();
     if (checkpoint_scheduled_ || stopped_) return;
     checkpoint_scheduled_ = true;
     ports_.executor.call_at(ports_.clock.now() + config_.checkpoint_interval, [this] {
@@ -94,6 +95,9 @@ void ReplicaShard::send_checkpoint() {
                            .partition = {partition.topic(), id.partition},
                            .high_watermark = partition.high_watermark(),
                            .recovery_point = partition.log().recovery_point(),
+                           .clean_end = partition.log().was_cleaned()
+                                            ? std::optional(partition.log().clean_end())
+                                            : std::nullopt,
                            .log_start_offset = is_named ? std::nullopt : std::optional(log_start)});
     }
     if (entries.empty()) return;

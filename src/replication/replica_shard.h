@@ -89,6 +89,8 @@ public:
     void list_offsets(std::vector<OffsetLookup> lookups, Completion<std::vector<OffsetLookupOutcome>> done);
     void end_offsets_for_epochs(std::vector<EpochLookup> lookups,
                                 Completion<std::vector<EpochLookupOutcome>> done);
+    void start_verification(std::vector<VerificationStart> starts,
+                            Completion<std::vector<VerificationOutcome>> done);
     void delete_records(std::vector<RecordDeletion> deletions,
                         Completion<std::vector<RecordDeletionOutcome>> done);
 
@@ -142,6 +144,7 @@ private:
     };
     class LoadJob;
     class StrayJob;
+    class CleanJob;
     struct ReadGather;
     struct LookupGather;
 
@@ -183,7 +186,18 @@ private:
     bool needs_retention(const TopicPartitionId& id, const Slot& slot) const;
     void retain(const TopicPartitionId& id);
     void on_retired(const TopicPartitionId& id, Result<storage::RetiredFiles> files);
+    void throw_away(Partition& partition, storage::RetiredFiles files);
     void expire_producers();
+    // replica_shard_cleaning.cc: compaction, one partition at a time
+    void schedule_cleaning();
+    void clean_next();
+    std::optional<TopicPartitionId> dirtiest() const;
+    void start_cleaning(const TopicPartitionId& id);
+    void continue_cleaning(std::unique_ptr<storage::Cleaner> cleaner);
+    void on_cleaner_step(std::unique_ptr<storage::Cleaner> cleaner, std::int64_t bytes, Result<bool> done);
+    void swap_cleaned(std::unique_ptr<storage::Cleaner> cleaner);
+    void on_cleaning_failed(const Error& why);
+    void end_cleaning();
     // What to answer for a partition that is not loaded here.
     ErrorCode error_of_missing(const TopicPartitionId& id) const;
     storage::PartitionName name_of(const TopicPartitionId& id) const;
@@ -224,7 +238,10 @@ private:
     storage::Trash trash_;
     std::vector<TopicPartitionId> to_retain_;  // of the round under way, last one first
     bool is_retaining_ = false;
-    bool closing_ = false;  // nothing is served, loaded or changed any more
+    bool cleaning_scheduled_ = false;
+    std::optional<TopicPartitionId> cleaning_;               // the partition under way
+    std::map<TopicPartitionId, Instant> uncleanable_until_;  // those that failed
+    bool closing_ = false;                                   // nothing is served, loaded or changed any more
     bool stopped_ = false;
 };
 

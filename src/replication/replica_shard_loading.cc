@@ -86,6 +86,9 @@ void ReplicaShard::on_loaded(const TopicPartitionId& id, Result<storage::LoadedL
     partition->set_log(std::make_unique<storage::Log>(
         std::move(*loaded), config, storage::LogPorts{directory.writer, tail_, ports_.disk, decompressor_},
         *partition));
+    const auto& cleaned = directories_of_node_.directories()[directory.index].cleaner_offsets;
+    if (const auto end = cleaned.find({topic_name, id.partition}); end != cleaned.end())
+        partition->log().set_clean_end(end->second);
     if (!slot.deleted_topic.empty()) {
         slots_.erase(found);
         remove_loaded(id, std::move(partition));

@@ -3,6 +3,7 @@
 
 #include "base/assert.h"
 #include "base/fault.h"
+#include "records/builder.h"
 #include "replication/replica_shard.h"
 
 namespace gregor::replication {
@@ -17,6 +18,15 @@ std::vector<TopicPartitionId> ids_of(const std::vector<Request>& requests) {
 }
 
 }  // namespace
+
+PartitionAppend marker_append(const TransactionMarker& marker, std::int64_t now_ms) {
+    const auto type = marker.commits ? records::ControlType::commit : records::ControlType::abort;
+    return {
+        .partition = marker.partition,
+        .records = records::build_end_transaction_marker(
+            {.timestamp = now_ms, .producer_id = marker.producer_id, .producer_epoch = marker.producer_epoch},
+            {.type = type, .coordinator_epoch = marker.coordinator_epoch})};
+}
 
 // ---------------------------------------------------------------- append
 
@@ -131,7 +141,8 @@ struct ReplicaShard::ReadGather final : RefCounted {
              .upper_bound = outcomes.back().read_limit,
              .max_bytes = limit,
              .min_one_message = is_empty_so_far,
-             .file_range_bytes_min = options.file_range_bytes_min},
+             .file_range_bytes_min = options.file_range_bytes_min,
+             .with_aborted = options.isolation == Isolation::read_committed},
             [self = Ref(this)](Result<storage::LogRead> read) { self->on_read(std::move(read)); });
         is_waiting = is_reading;
         return !is_waiting;
@@ -144,6 +155,7 @@ struct ReplicaShard::ReadGather final : RefCounted {
             left -= std::min(left, read->records.size());
             is_empty_so_far = is_empty_so_far && read->records.empty();
             outcome.records = std::move(read->records);
+            outcome.aborted_transactions = std::move(read->aborted);
         } else {
             outcome = {.error = read.error().code};
         }
@@ -256,6 +268,22 @@ void ReplicaShard::end_offsets_for_epochs(std::vector<EpochLookup> lookups,
         std::vector<EpochLookupOutcome> outcomes;
         outcomes.reserve(lookups.size());
         for (const auto& lookup : lookups) outcomes.push_back(end_offset_for(lookup));
+        done(std::move(outcomes));
+    });
+}
+
+void ReplicaShard::start_verification(std::vector<VerificationStart> starts,
+                                      Completion<std::vector<VerificationOutcome>> done) {
+    const auto ids = ids_of(starts);
+    when_loaded(ids, [this, starts = std::move(starts), done = std::move(done)]() mutable {
+        std::vector<VerificationOutcome> outcomes;
+        outcomes.reserve(starts.size());
+        for (const auto& start : starts) {
+            auto* partition = find(start.partition);
+            outcomes.push_back(partition == nullptr
+                                   ? VerificationOutcome{.error = error_of_missing(start.partition)}
+                                   : partition->start_verification(start, ports_.clock.wall_clock_ms()));
+        }
         done(std::move(outcomes));
     });
 }

@@ -31,6 +31,7 @@ void ReplicaShard::start_retention_round() {
         if (needs_retention(slot->first, slot->second)) to_retain_.push_back(slot->first);
     }
     is_retaining_ = true;
+    schedule_cleaning();  // time alone may have made something cleanable
     continue_retention_round();
 }
 
@@ -41,7 +42,7 @@ bool ReplicaShard::needs_retention(const TopicPartitionId& id, const Slot& slot)
     if (slot.state != SlotState::unloaded || topic == nullptr) return false;
     const auto log =
         topic_settings(*image_, topic->name, config_.broker_id, broker_configs_, config_.durability).log;
-    return log.cleanup_delete && (log.retention_ms >= 0 || log.retention_bytes >= 0);
+    return log.cleanup_compact || (log.cleanup_delete && (log.retention_ms >= 0 || log.retention_bytes >= 0));
 }
 
 void ReplicaShard::continue_retention_round() {
@@ -56,7 +57,8 @@ void ReplicaShard::continue_retention_round() {
 
 void ReplicaShard::retain(const TopicPartitionId& id) {
     auto* partition = find(id);
-    if (partition == nullptr || closing_) return on_retired(id, storage::RetiredFiles{});
+    const bool is_busy = cleaning_ == id;  // it would have to begin anew
+    if (partition == nullptr || closing_ || is_busy) return on_retired(id, storage::RetiredFiles{});
     partition->log().enforce_retention(
         {.high_watermark = partition->high_watermark(), .now_ms = ports_.clock.wall_clock_ms()},
         [this, id](Result<storage::RetiredFiles> files) { on_retired(id, std::move(files)); });
@@ -67,13 +69,17 @@ void ReplicaShard::on_retired(const TopicPartitionId& id, Result<storage::Retire
     auto* partition = find(id);
     if (!files) LOG_ERROR("retention_failed", id.partition, files.error().detail);
     if (files && !files->empty() && partition != nullptr) {
-        const auto delay_ms = std::min(partition->log().config().file_delete_delay_ms, k_delete_delay_ms_max);
         LOG_INFO("segments_deleted", partition->topic(), id.partition,
                  partition->log().log_start_offset().value());
-        trash_.add(std::move(*files), Duration::millis(delay_ms));
-        on_progress(*partition);
+        throw_away(*partition, std::move(*files));
     }
     ports_.executor.post([this] { continue_retention_round(); });
+}
+
+void ReplicaShard::throw_away(Partition& partition, storage::RetiredFiles files) {
+    const auto delay_ms = std::min(partition.log().config().file_delete_delay_ms, k_delete_delay_ms_max);
+    trash_.add(std::move(files), Duration::millis(delay_ms));
+    on_progress(partition);
 }
 
 void ReplicaShard::expire_producers() {

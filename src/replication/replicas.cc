@@ -125,6 +125,13 @@ void Replicas::end_offsets_for_epochs(std::vector<EpochLookup> lookups,
     });
 }
 
+void Replicas::start_verification(std::vector<VerificationStart> starts,
+                                  Completion<std::vector<VerificationOutcome>> done) {
+    gather(std::move(starts), std::move(done), [](ReplicaShard& shard, auto requests, auto answer) {
+        shard.start_verification(std::move(requests), std::move(answer));
+    });
+}
+
 void Replicas::delete_records(std::vector<RecordDeletion> deletions,
                               Completion<std::vector<RecordDeletionOutcome>> done) {
     gather(std::move(deletions), std::move(done), [](ReplicaShard& shard, auto requests, auto answer) {

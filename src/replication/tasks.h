@@ -26,7 +26,8 @@ enum class Acks : std::int8_t { all = -1, none = 0, leader = 1 };
 
 struct PartitionAppend {
     TopicPartitionId partition;
-    Slice records;  // one record set, offsets not assigned yet; patched in place
+    Slice records;                              // one record set, offsets not assigned yet; patched in place
+    storage::VerificationGuard verification{};  // of a transactional batch, from start_verification
 };
 
 struct AppendOptions {
@@ -35,6 +36,31 @@ struct AppendOptions {
     records::AppendOrigin origin = records::AppendOrigin::client;
     LeaderEpoch required_epoch =
         k_no_leader_epoch;  // -1: any; otherwise the append is refused under another one
+    storage::TransactionVersion transaction_version = storage::TransactionVersion::tv0;  // of markers
+};
+
+// The end of a transaction in one partition, as its coordinator writes it: an append of origin coordinator.
+struct TransactionMarker {
+    TopicPartitionId partition;
+    ProducerId producer_id;
+    std::int16_t producer_epoch = 0;
+    std::int32_t coordinator_epoch = 0;
+    bool commits = false;
+};
+PartitionAppend marker_append(const TransactionMarker& marker, std::int64_t now_ms);
+
+// A transactional batch that is about to be verified.
+struct VerificationStart {
+    TopicPartitionId partition;
+    ProducerId producer_id;
+    std::int16_t producer_epoch = 0;
+    std::int32_t first_sequence = 0;
+    bool supports_epoch_bump = false;  // the client speaks transaction version 2
+};
+
+struct VerificationOutcome {
+    ErrorCode error = ErrorCode::none;
+    storage::VerificationGuard guard{};  // 0: no need to ask, the transaction is open here
 };
 
 struct AppendOutcome {
@@ -74,12 +100,6 @@ struct FetchOptions {
     bool is_continued = false;  // other partitions of the request have data: no batch comes beyond max_bytes
 };
 
-// One entry of the aborted list of a read_committed answer.
-struct AbortedTransaction {
-    ProducerId producer_id;
-    Offset first_offset;
-};
-
 struct FetchOutcome {
     ErrorCode error = ErrorCode::none;
     BufferChain records;
@@ -87,7 +107,7 @@ struct FetchOutcome {
     Offset last_stable_offset = k_no_offset;
     Offset log_start_offset = k_no_offset;
     std::optional<storage::EpochEnd> diverging_epoch;
-    std::vector<AbortedTransaction> aborted_transactions;  // read_committed only
+    std::vector<storage::AbortedTxn> aborted_transactions;  // read_committed only
     LeaderHint leader;
     Offset read_limit = k_no_offset;  // the end that this reader saw: what a waiting fetch must get beyond
 };

@@ -30,6 +30,11 @@ public:
         ASSERT(key != nullptr);
         return metadata::to_int64(metadata::broker_value(context_, *key).value_or("0"));
     }
+    bool broker_flag(std::string_view name) const {
+        const auto* key = metadata::find_config(metadata::ConfigScope::broker, name);
+        ASSERT(key != nullptr);
+        return metadata::to_bool(metadata::broker_value(context_, *key).value_or("true"));
+    }
 
 private:
     const metadata::ConfigContext context_;
@@ -85,9 +90,27 @@ void set_messages(const Settings& settings, storage::LogConfig& log) {
     log.compression_lz4_level = settings.number32("compression.lz4.level");
     log.compression_zstd_level = settings.number32("compression.zstd.level");
     log.producer_id_expiration_ms = settings.broker_number("producer.id.expiration.ms");
+    log.verify_transactions = settings.broker_flag("transaction.partition.verification.enable");
 }
 
 }  // namespace
+
+CleanerSettings cleaner_settings(const metadata::ClusterState& state, BrokerId broker,
+                                 const metadata::ConfigSource& broker_configs) {
+    const metadata::ConfigContext context{.state = state, .properties = broker_configs, .node = broker};
+    const auto value = [&](std::string_view name) {
+        const auto* key = metadata::find_config(metadata::ConfigScope::broker, name);
+        ASSERT(key != nullptr);
+        return metadata::broker_value(context, *key).value_or("0");
+    };
+    constexpr std::int64_t k_backoff_ms_max = 24 * 3'600'000;
+    return {.enabled = metadata::to_bool(value("log.cleaner.enable")),
+            .dedupe_buffer_bytes = metadata::to_int64(value("log.cleaner.dedupe.buffer.size")),
+            .load_factor = metadata::to_float64(value("log.cleaner.io.buffer.load.factor")),
+            .bytes_per_second_max = metadata::to_float64(value("log.cleaner.io.max.bytes.per.second")),
+            .backoff = Duration::millis(
+                std::min(metadata::to_int64(value("log.cleaner.backoff.ms")), k_backoff_ms_max))};
+}
 
 TopicSettings topic_settings(const metadata::ClusterState& state, std::string_view topic, BrokerId broker,
                              const metadata::ConfigSource& broker_configs, storage::Durability durability) {

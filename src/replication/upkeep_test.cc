@@ -1,6 +1,7 @@
 // What a shard does to its partitions by itself, and DeleteRecords.
 #include <gtest/gtest.h>
 
+#include "records/builder.h"
 #include "replication/test_world.h"
 
 namespace gregor::replication {
@@ -118,6 +119,37 @@ TEST_F(Upkeep, ProducersAreForgotten) {
     const auto left = world.partition(topic)->log().active_producers();
     ASSERT_EQ(left.size(), 1U);
     EXPECT_EQ(left.front().producer_id, ProducerId{2});
+}
+
+TEST_F(Upkeep, CompactedPartitionsAreCleanedWhileProducersAreActive) {
+    const auto topic = make_topic(
+        {{"cleanup.policy", "compact"}, {"min.cleanable.dirty.ratio", "0.1"}, {"file.delete.delay.ms", "0"}});
+    const auto keyed = [&](const char* value) {
+        records::BatchBuilder builder({});
+        builder.append({.timestamp = k_now_ms, .key = as_bytes("k"), .value = as_bytes(value)});
+        world.append({{World::id_of(topic), builder.build()}}, world.options());
+        world.settle();
+    };
+    for (const auto* value : {"1", "2", "3"}) keyed(value);
+    world.partition(topic)->log().roll(k_now_ms);
+    world.settle();
+    keyed("4");
+    world.advance(Duration::seconds(15));  // log.cleaner.backoff.ms
+    EXPECT_EQ(world.partition(topic)->log().clean_end(), Offset{3});
+    auto& read = world.fetch({World::from(topic, 0)}, world.wait(0));
+    world.settle();
+    EXPECT_EQ(testing::records_of(read), (std::vector<std::pair<std::int64_t, std::int64_t>>{{2, 2}}));
+    world.advance(Duration::seconds(5));
+    EXPECT_EQ(world.files.text("/data/cleaner-offset-checkpoint"), "0\n1\nt 0 3\n");
+    EXPECT_EQ(deleted_files(), 0U);
+    // It goes on from there after a restart.
+    world.crash();
+    world.start();
+    world.publish_all();
+    world.settle();
+    world.fetch({World::from(topic, 0)}, world.wait(0));
+    world.settle();
+    EXPECT_EQ(world.partition(topic)->log().clean_end(), Offset{3});
 }
 
 // The error rows are those of Kafka 4.3.1.

@@ -25,6 +25,7 @@ namespace gregor::storage {
 inline constexpr const char* k_recovery_point_file = "recovery-point-offset-checkpoint";
 inline constexpr const char* k_log_start_file = "log-start-offset-checkpoint";
 inline constexpr const char* k_high_watermark_file = "replication-offset-checkpoint";
+inline constexpr const char* k_cleaner_file = "cleaner-offset-checkpoint";
 inline constexpr const char* k_epoch_file = "leader-epoch-checkpoint";
 inline constexpr const char* k_partition_metadata_file = "partition.metadata";
 inline constexpr std::int64_t k_text_file_bytes_max = std::int64_t{64} << 20;

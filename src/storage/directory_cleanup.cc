@@ -9,11 +9,11 @@
 #include "storage/names.h"
 #include "storage/segment_recovery.h"
 #include "storage/segment_scanner.h"
+#include "storage/txn_index.h"
 
 namespace gregor::storage {
 namespace {
 
-constexpr std::string_view k_deleted = ".deleted";
 constexpr std::string_view k_cleaned = ".cleaned";
 constexpr std::string_view k_swap = ".swap";
 
@@ -39,7 +39,7 @@ Status remove_unfinished(io::FileSystem& files, const std::string& directory, co
             cleaned_from = std::min(cleaned_from, *offset);
     return remove_matching(files, directory, entries, [&](const io::DirectoryEntry& entry) {
         const std::string_view name = entry.name;
-        if (name.ends_with(k_deleted)) return !name.ends_with(".checkpoint.deleted");
+        if (name.ends_with(k_deleted_suffix)) return !name.ends_with(".checkpoint.deleted");
         if (name.ends_with(k_cleaned)) return true;
         const auto offset = offset_of_file(name);
         return name.ends_with(k_swap) && offset && *offset >= cleaned_from;
@@ -96,6 +96,13 @@ Result<std::vector<Segment>> clean_up_directory(io::FileSystem& files, const std
             {.base = *base, .size = entry.size, .written = entry.size, .modified_ms = entry.modified_ms});
     }
     std::ranges::sort(segments, {}, &Segment::base);
+    for (const auto& entry : entries) {
+        const auto base = offset_of_file(entry.name);
+        if (!base || entry.name != segment_stem(*base) + k_txn_index_extension) continue;
+        const auto segment = std::ranges::lower_bound(segments, *base, {}, &Segment::base);
+        if (segment != segments.end() && segment->base == *base)
+            segment->txn_entries = (entry.size + k_txn_entry_bytes - 1) / k_txn_entry_bytes;
+    }
     TRY_STATUS(remove_matching(files, directory, entries, [&](const io::DirectoryEntry& entry) {
         const auto base = offset_of_file(entry.name);
         return base && is_index_type(entry.name) && !bases.contains(*base);

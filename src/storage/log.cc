@@ -34,6 +34,8 @@ void Log::adopt(LoadedLog loaded) {
     unsynced_end_ = Offset{0};
     unsynced_segments_.clear();
     tail_.reset(log_end_);
+    recent_aborted_.clear();
+    clean_end_ = std::min(clean_end_, log_end_);
     ++layout_;
     check_invariants();
 }
@@ -65,8 +67,14 @@ std::vector<ActiveProducer> Log::active_producers() const {
     return active;
 }
 
+std::optional<Offset> Log::first_unstable_offset() const {
+    const auto first = producers_.first_unstable_offset();
+    return first ? std::optional(std::max(*first, log_start_)) : std::nullopt;
+}
+
 void Log::expire_producers(std::int64_t now_ms) {
     producers_.expire(now_ms, config_.producer_id_expiration_ms);
+    verifications_.expire(now_ms, config_.producer_id_expiration_ms);
 }
 
 void Log::on_done(std::uint64_t ticket) {

@@ -8,6 +8,7 @@
 //      log_start <= local_log_start <= durable_end <= written_end <= log_end
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <deque>
 #include <expected>
@@ -21,6 +22,7 @@
 #include "base/result.h"
 #include "io/ports.h"
 #include "records/validate.h"
+#include "storage/cleaner.h"
 #include "storage/dir_writer.h"
 #include "storage/epoch_cache.h"
 #include "storage/index_tail.h"
@@ -29,6 +31,8 @@
 #include "storage/producer_state.h"
 #include "storage/segment.h"
 #include "storage/tail_cache.h"
+#include "storage/txn_index.h"
+#include "storage/verification.h"
 
 namespace gregor::storage {
 
@@ -40,6 +44,8 @@ struct AppendRequest {
     records::AppendOrigin origin = records::AppendOrigin::client;
     LeaderEpoch leader_epoch;  // stamped into every batch; unused for replication, whose batches carry theirs
     std::int64_t now_ms = 0;   // wall clock
+    VerificationGuard verification{};  // of a transactional batch whose transaction is not open here yet
+    TransactionVersion transaction_version = TransactionVersion::tv0;  // of a marker
 };
 
 struct AppendInfo {
@@ -63,12 +69,14 @@ struct ReadRequest {
     // From so many bytes on, what only the disk has may come as a range of its file, for a socket that can
     // send one. Nobody looks at its checksums but the client, as with Kafka.
     std::size_t file_range_bytes_min = SIZE_MAX;
+    bool with_aborted = false;     // read_committed: tell which transactions to leave out
 };
 
 // Whole batches. The first may begin before the offset asked for; clients skip.
 struct LogRead {
     BufferChain records;
     Offset next_offset;  // one past the last record in `records`; ReadRequest::from when there is none
+    std::vector<AbortedTxn> aborted;  // by marker; asked for only
 };
 
 // ListOffsets' special timestamps; anything >= 0 is a search.
@@ -88,6 +96,19 @@ struct RetentionRequest {
     std::int64_t now_ms = 0;  // wall clock
 };
 using RetiredFiles = std::vector<std::string>;  // paths
+
+struct CleaningRequest {
+    Offset high_watermark;    // nothing above, and no open transaction, is cleaned
+    std::int64_t now_ms = 0;  // wall clock
+};
+
+struct Cleanability {
+    std::int64_t clean_bytes = 0;
+    std::int64_t cleanable_bytes = 0;
+    bool is_overdue = false;  // max.compaction.lag.ms has passed for some of it
+    bool is_worth_it = false;
+    double ratio() const;
+};
 
 // What DescribeProducers lists.
 struct ActiveProducer {
@@ -137,8 +158,13 @@ public:
     Offset recovery_point() const {
         return recovery_point_;
     }  // for the checkpoint: everything below is fsynced, indexes included
-    // First offset of the earliest open transaction; nullopt when none is open.
-    std::optional<Offset> first_unstable_offset() const { return producers_.first_open_transaction(); }
+    // First offset of the earliest transaction that is open, or whose marker is not below the high watermark
+    // yet; nullopt when there is none. Never below the log's start.
+    std::optional<Offset> first_unstable_offset() const;
+    void on_high_watermark(Offset high_watermark) { producers_.on_high_watermark(high_watermark); }
+    // A transactional producer is about to be verified by its coordinator: the guard that its append has to
+    // show. No guard when its transaction is open here already. invalid_producer_epoch.
+    Result<VerificationGuard> start_verification(const VerificationRequest& request);
     std::int64_t size_bytes() const;
     Uuid topic_id() const { return topic_id_; }
     const std::string& directory() const { return directory_; }
@@ -178,6 +204,23 @@ public:
     // caller removes them file.delete.delay.ms later, when nobody can be reading them any more.
     void enforce_retention(const RetentionRequest& request, Completion<Result<RetiredFiles>> done);
 
+    // How much a cleaning pass would find to do; what is not cleanable may be looked at again later.
+    Cleanability cleanability(const CleaningRequest& request) const;
+    // For a Cleaner; the log must be cleanable. Nothing changes until finish_cleaning.
+    CleaningPlan plan_cleaning(const CleaningRequest& request, const CleaningLimits& limits) const;
+    // Puts the cleaned segments into the place of their sources, by Kafka's protocol of renames. False when
+    // the log has changed meanwhile: the caller discards what the pass wrote. Otherwise the sources' files
+    // are
+    // *.deleted now, and clean_end() is the pass's end.
+    using CleaningDone = Completion<Result<RetiredFiles>>;
+    bool can_finish_cleaning(const Cleaned& cleaned) const;
+    void finish_cleaning(Cleaned cleaned, CleaningDone done);
+    // First offset that no cleaning pass has seen; in cleaner-offset-checkpoint.
+    Offset clean_end() const { return std::max(clean_end_, log_start_); }
+    // As the checkpoint told it; beyond the log it means nothing.
+    void set_clean_end(Offset offset) { clean_end_ = offset <= log_end_ ? offset : Offset{0}; }
+    bool was_cleaned() const { return clean_end_ > Offset{0}; }
+
     void roll(std::int64_t now_ms);       // closes the active segment and opens another, unless it is empty
     void flush(Completion<Status> done);  // everything appended so far, and its indexes
     // Flush and snapshot, so that Kafka may call the directory clean. The log takes no more calls.
@@ -201,6 +244,8 @@ private:
     class TimestampJob;
     class RetentionJob;
     class RetireTask;
+    class AbortTask;
+    class SwapTask;
 
     // What a write in flight means once it is done.
     struct Pending {
@@ -220,13 +265,16 @@ private:
     Appended append_as_leader(AppendRequest& request);
     Appended append_as_follower(AppendRequest& request);
     std::expected<Prepared, AppendRefused> prepare(const AppendRequest& request, Slice bytes);
-    Status check_producer(const records::BatchView& batch, records::AppendOrigin origin) const;
+    Status check_producer(const records::BatchView& batch, const AppendRequest& request) const;
+    Status check_transaction(const records::BatchView& batch, const AppendRequest& request) const;
     std::optional<AppendInfo> find_duplicate(const AppendRequest& request) const;
     Result<std::vector<Slice>> stamp(const AppendRequest& request, std::vector<Prepared> prepared) const;
     records::ValidationRules rules(const AppendRequest& request) const;
     AppendInfo add_batches(const std::vector<Slice>& batches, std::int64_t now_ms);
     void add_batch(const Slice& bytes);
     void note_producer(const records::BatchView& batch);
+    void note_aborted(const AbortedTxn& aborted);
+    void collect_aborted(const ReadRequest& request, LogRead& read) const;
 
     bool must_roll(std::int64_t set_bytes, std::int64_t set_max_timestamp, Offset set_last,
                    std::int64_t now_ms) const;
@@ -234,6 +282,9 @@ private:
     void roll_to(Offset base, std::int64_t now_ms);
     void adopt(LoadedLog loaded);
     void start_truncation(Offset end, bool fully, Completion<Status> done);
+    std::size_t count_cleanable(const CleaningRequest& request) const;
+    void take_cleaned(const Cleaned& cleaned);
+    void end_swap();
     void retire_oldest(std::size_t count, std::int64_t now_ms, Completion<Result<RetiredFiles>> done);
     void queue_epochs();
     void flush_index_tail();
@@ -257,6 +308,9 @@ private:
     Ref<SegmentFiles> files_;  // of the active segment
     EpochCache epochs_;
     ProducerState producers_;
+    Verifications verifications_;
+    // The aborted transactions whose records may be in memory, and those not written yet; by marker.
+    std::deque<AbortedTxn> recent_aborted_;
     TailCache::Tail tail_;
 
     Offset log_start_;
@@ -264,12 +318,26 @@ private:
     Offset written_end_;
     Offset durable_end_;
     Offset recovery_point_;
+    Offset clean_end_;
     Offset unsynced_end_;                    // behind the last write that nobody will fsync with its answer
     std::vector<Offset> unsynced_segments_;  // closed, their fsync under way in the background
     std::deque<Pending> pending_;
     std::optional<Error> failed_;
     // Counts the times that segments went or were replaced: what a job read meanwhile is read again.
     std::uint64_t layout_ = 0;
+    // While cleaned segments take their names, jobs that would read the old ones wait here.
+    struct WaitingRead {
+        ReadRequest request;
+        Completion<Result<LogRead>> done;
+    };
+    struct WaitingLookup {
+        std::int64_t timestamp = 0;
+        Offset upper_bound;
+        Completion<Result<TimestampOffset>> done;
+    };
+    bool swapping_ = false;
+    std::vector<WaitingRead> waiting_reads_;
+    std::vector<WaitingLookup> waiting_lookups_;
     bool truncating_ = false;
     bool closed_ = false;
 };

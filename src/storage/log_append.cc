@@ -72,7 +72,7 @@ Log::Appended Log::append_as_leader(AppendRequest& request) {
     }
     if (auto duplicate = find_duplicate(request)) return std::move(*duplicate);
     for (const auto& one : prepared)
-        if (auto allowed = check_producer(BatchView(one.bytes.bytes()), request.origin); !allowed)
+        if (auto allowed = check_producer(BatchView(one.bytes.bytes()), request); !allowed)
             return refuse(std::move(allowed).error());
     auto stamped = stamp(request, std::move(prepared));
     if (!stamped) return refuse(std::move(stamped).error());
@@ -128,14 +128,36 @@ std::optional<AppendInfo> Log::find_duplicate(const AppendRequest& request) cons
                       .duplicate = true};
 }
 
-Status Log::check_producer(const BatchView& batch, AppendOrigin origin) const {
-    if (!batch.has_producer_id() || origin == AppendOrigin::raft_leader) return {};
+Status Log::check_producer(const BatchView& batch, const AppendRequest& request) const {
+    if (!batch.has_producer_id() || request.origin == AppendOrigin::raft_leader) return {};
     if (batch.is_control()) {
         const auto marker = producer_marker(batch);
-        return marker ? producers_.check_marker(*marker) : Status{};
+        return marker ? producers_.check_marker(*marker, request.transaction_version) : Status{};
     }
-    if (origin == AppendOrigin::client) return producers_.check(producer_batch(batch));
+    TRY_STATUS(check_transaction(batch, request));
+    if (request.origin == AppendOrigin::client) return producers_.check(producer_batch(batch));
     return producers_.check_epoch(batch.producer_id(), batch.producer_epoch());
+}
+
+// A batch that opens a transaction here must have been verified, lest it comes late and hangs for ever.
+Status Log::check_transaction(const BatchView& batch, const AppendRequest& request) const {
+    const auto id = batch.producer_id();
+    const bool opens =
+        batch.is_transactional() && !producers_.has_open_transaction(id, batch.producer_epoch());
+    if (!opens) return {};
+    TRY_STATUS(producers_.check_epoch(id, batch.producer_epoch()));
+    if (config_.verify_transactions && !verifications_.is_live(id, request.verification))
+        return fail(
+            ErrorCode::invalid_txn_state,
+            fmt::format("the transaction of producer {} was not verified for this partition", id.value()));
+    if (request.origin != AppendOrigin::client) return {};
+    return verifications_.check_sequence(id, batch.base_sequence(), producers_.entries().contains(id));
+}
+
+Result<VerificationGuard> Log::start_verification(const VerificationRequest& request) {
+    TRY_STATUS(producers_.check_epoch(request.producer_id, request.epoch));
+    if (producers_.has_open_transaction(request.producer_id, request.epoch)) return VerificationGuard{};
+    return verifications_.start(request);
 }
 
 // Assigns offsets; last checks on sizes. Nothing of the log has changed yet.
@@ -233,8 +255,14 @@ void Log::add_batch(const Slice& bytes) {
 
 void Log::note_producer(const BatchView& batch) {
     if (!batch.has_producer_id()) return;
-    if (!batch.is_control()) return producers_.apply(producer_batch(batch));
-    if (const auto marker = producer_marker(batch)) producers_.apply(*marker);
+    if (!batch.is_control()) {
+        if (batch.is_transactional()) verifications_.end(batch.producer_id());
+        return producers_.apply(producer_batch(batch));
+    }
+    const auto marker = producer_marker(batch);
+    if (!marker) return;
+    verifications_.end_by_marker(marker->producer_id, marker->epoch);
+    if (const auto aborted = producers_.apply(*marker)) note_aborted(*aborted);
 }
 
 bool Log::must_roll(std::int64_t set_bytes, std::int64_t set_max_timestamp, Offset set_last,

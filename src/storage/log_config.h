@@ -46,6 +46,7 @@ struct LogConfig {
     std::int64_t flush_ms = k_forever;
     bool preallocate = false;
     std::int64_t producer_id_expiration_ms = 86'400'000;
+    bool verify_transactions = false;  // transaction.partition.verification.enable: appends show a guard
     Durability durability = Durability::disk;
     // Every load reads all batches and learns the leader epochs from them: the epoch file, which Kafka wants
     // to find, is written when the log is closed, and no start waits for its fsync.

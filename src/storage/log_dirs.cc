@@ -150,6 +150,7 @@ Status begin_directory(io::FileSystem& files, LogDir& directory, bool holds_meta
     directory.recovery_points = read_or_empty(files, directory, k_recovery_point_file);
     directory.log_start_offsets = read_or_empty(files, directory, k_log_start_file);
     directory.high_watermarks = read_or_empty(files, directory, k_high_watermark_file);
+    directory.cleaner_offsets = read_or_empty(files, directory, k_cleaner_file);
     return list_partitions(files, directory, holds_metadata);
 }
 

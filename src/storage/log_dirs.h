@@ -42,6 +42,7 @@ struct LogDir {
     OffsetCheckpoint recovery_points;
     OffsetCheckpoint log_start_offsets;
     OffsetCheckpoint high_watermarks;
+    OffsetCheckpoint cleaner_offsets;
     std::vector<PartitionDirectory> partitions;
 };
 

@@ -27,6 +27,7 @@ public:
         std::vector<Segment> segments;   // the one that may hold `from`, and those behind it
         std::optional<IndexEntry> hint;  // into the first of them
         ReadRequest request;
+        std::deque<AbortedTxn> recent_aborted;
     };
     ReadJob(Plan plan, Completion<Result<LogRead>> done) : plan_(std::move(plan)), done_(std::move(done)) {}
 
@@ -41,12 +42,26 @@ public:
 
 private:
     Result<LogRead> read(io::FileSystem& files) const {
+        auto found = TRY(read_records(files));
+        if (!plan_.request.with_aborted || found.next_offset == plan_.request.from) return found;
+        AbortedCollector collector(plan_.request.from, found.next_offset);
         for (const auto& segment : plan_.segments) {
-            if (segment.base >= plan_.request.upper_bound || segment.written == 0) break;
+            if (collector.is_done()) break;
+            TRY_STATUS(collector.add_file(files, plan_.directory, segment));
+        }
+        for (const auto& entry : plan_.recent_aborted) collector.add(entry);
+        found.aborted = collector.take();
+        return found;
+    }
+
+    Result<LogRead> read_records(io::FileSystem& files) const {
+        for (const auto& segment : plan_.segments) {
+            if (segment.base >= plan_.request.upper_bound) break;
+            if (segment.written == 0) continue;  // not written yet, or compacted away
             auto found = TRY(read_segment(files, segment));
             if (found) return std::move(*found);
         }
-        return LogRead{.records = {}, .next_offset = plan_.request.from};
+        return LogRead{.records = {}, .next_offset = plan_.request.from, .aborted = {}};
     }
 
     // Null when there is nothing in it.
@@ -77,7 +92,7 @@ private:
         const auto& first = scanner.batch();
         const auto& request = plan_.request;
         const auto first_size = static_cast<std::size_t>(first.size);
-        const LogRead nothing{.records = {}, .next_offset = request.from};
+        const LogRead nothing{.records = {}, .next_offset = request.from, .aborted = {}};
         if (first.last >= request.upper_bound) return nothing;
         if (first_size > request.max_bytes && !request.min_one_message) return nothing;
         const auto left = static_cast<std::size_t>(segment.written - first.position);
@@ -107,7 +122,7 @@ private:
         REACHED("read_as_file_range");
         const auto limit = first.position + static_cast<std::int64_t>(size);
         auto end = TRY(near_end(files, segment, first.position, limit));
-        LogRead read{.records = {}, .next_offset = first.last + 1};
+        LogRead read{.records = {}, .next_offset = first.last + 1, .aborted = {}};
         SegmentScanner scanner(log, end, segment.written, k_header_window);
         while (TRY(scanner.next())) {
             const auto& batch = scanner.batch();
@@ -129,7 +144,7 @@ private:
 
     Result<LogRead> read_batches(io::File& log, const Segment& segment, const ScannedBatch& first,
                                  std::size_t size) const {
-        LogRead read{.records = {}, .next_offset = plan_.request.from};
+        LogRead read{.records = {}, .next_offset = plan_.request.from, .aborted = {}};
         const auto& request = plan_.request;
         auto buffer = Buffer::allocate(size);
         const auto got = TRY(log.read_at(first.position, buffer->writable()));
@@ -177,6 +192,13 @@ std::vector<Segment> Log::segments_from(Offset offset) const {
     return {segments_.begin() + first, segments_.end()};
 }
 
+// Of records in memory: the markers that end their transactions are all remembered.
+void Log::collect_aborted(const ReadRequest& request, LogRead& read) const {
+    AbortedCollector collector(request.from, read.next_offset);
+    for (const auto& entry : recent_aborted_) collector.add(entry);
+    read.aborted = collector.take();
+}
+
 void Log::read(const ReadRequest& request, Completion<Result<LogRead>> done) {
     ASSERT(!closed_);
     if (request.from < log_start_ || request.from > log_end_)
@@ -184,14 +206,17 @@ void Log::read(const ReadRequest& request, Completion<Result<LogRead>> done) {
                          fmt::format("offset {} is not in {}..{}", request.from.value(), log_start_.value(),
                                      log_end_.value())));
     if (request.from >= request.upper_bound || request.from == log_end_)
-        return done(LogRead{.records = {}, .next_offset = request.from});
+        return done(LogRead{.records = {}, .next_offset = request.from, .aborted = {}});
     if (truncating_ || failed_)
         return done(fail(ErrorCode::kafka_storage_error, "the log cannot be read now"));
     if (tail_.holds(request.from)) {
         auto found =
             tail_.read(request.from, request.upper_bound, request.max_bytes, request.min_one_message);
-        return done(LogRead{.records = std::move(found.records), .next_offset = found.next_offset});
+        LogRead read{.records = std::move(found.records), .next_offset = found.next_offset, .aborted = {}};
+        if (request.with_aborted) collect_aborted(request, read);
+        return done(std::move(read));
     }
+    if (swapping_) return waiting_reads_.push_back({request, std::move(done)});
     REACHED("read_from_disk");
     ReadJob::Plan plan{.writer = ports_.writer,
                        .client = client_,
@@ -199,7 +224,9 @@ void Log::read(const ReadRequest& request, Completion<Result<LogRead>> done) {
                        .directory = directory_,
                        .segments = segments_from(request.from),
                        .hint = std::nullopt,
-                       .request = request};
+                       .request = request,
+                       .recent_aborted = {}};
+    if (request.with_aborted) plan.recent_aborted = recent_aborted_;
     if (plan.segments.front().base == segments_.back().base) plan.hint = index_tail_.find(request.from);
     ports_.disk.submit({}, std::make_unique<ReadJob>(std::move(plan), std::move(done)));
 }

@@ -46,7 +46,7 @@ public:
     void complete() override {
         auto* log = static_cast<Log*>(plan_.writer->find(plan_.client));
         const bool is_stale = log == nullptr || log->closed_ || log->truncating_ || log->failed_ ||
-                              log->layout_ != plan_.layout;
+                              log->swapping_ || log->layout_ != plan_.layout;
         if (is_stale) return done_(RetiredFiles{});  // the next round looks again
         if (!expired_) return done_(std::unexpected(expired_.error()));
         // The active segment only if nothing was appended to it meanwhile.
@@ -100,7 +100,7 @@ private:
 void Log::enforce_retention(const RetentionRequest& request, Completion<Result<RetiredFiles>> done) {
     ASSERT(!closed_);
     const bool is_empty = segments_.size() == 1 && segments_.front().size == 0;
-    if (is_empty || truncating_ || failed_) return done(RetiredFiles{});
+    if (is_empty || truncating_ || swapping_ || failed_) return done(RetiredFiles{});
     RetentionJob::Plan plan{.writer = ports_.writer,
                             .client = client_,
                             .layout = layout_,

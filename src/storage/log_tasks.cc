@@ -289,6 +289,37 @@ void Log::close(Completion<Status> done) {
     ports_.writer->queue(client_, std::make_unique<FlushTask>(std::move(plan), std::move(done)));
 }
 
+// ---------------------------------------------------------------- aborted transactions
+
+// In its place before the marker itself, so that whoever finds the marker durable finds the entry.
+class Log::AbortTask final : public FileTask {
+public:
+    AbortTask(std::string directory, Offset base, std::int64_t number, const AbortedTxn& entry)
+        : directory_(std::move(directory)), base_(base), number_(number), entry_(entry) {}
+    Status run(io::FileSystem& files) override {
+        TRY_STATUS(append_txn_index(files, directory_, base_, number_, entry_));
+        FAULT_POINT("aborted_transaction_indexed");
+        return {};
+    }
+    void complete(WriteClient*, const Status&) override {}
+
+private:
+    std::string directory_;
+    Offset base_;
+    std::int64_t number_;
+    AbortedTxn entry_;
+};
+
+void Log::note_aborted(const AbortedTxn& aborted) {
+    const auto in_memory = std::min(tail_.begin(), written_end_);
+    while (!recent_aborted_.empty() && recent_aborted_.front().last_offset < in_memory)
+        recent_aborted_.pop_front();
+    recent_aborted_.push_back(aborted);
+    auto& segment = segments_.back();
+    ports_.writer->queue(
+        client_, std::make_unique<AbortTask>(directory_, segment.base, segment.txn_entries++, aborted));
+}
+
 // ---------------------------------------------------------------- leader epochs
 
 class Log::EpochTask final : public FileTask {
@@ -366,7 +397,10 @@ void Log::start_truncation(Offset end, bool fully, Completion<Status> done) {
     written_end_ = durable_end_ = std::min(written_end_, end);
     log_start_ = fully ? end : std::min(log_start_, end);
     recovery_point_ = std::min(recovery_point_, end);
+    clean_end_ = std::min(clean_end_, end);
     tail_.truncate_to(fully ? Offset{0} : end);
+    while (!recent_aborted_.empty() && recent_aborted_.back().last_offset >= log_end_)
+        recent_aborted_.pop_back();
     epochs_.truncate_from_end(fully ? Offset{0} : end);
     LoadRequest request{.directory = directory_,
                         .clean = true,

@@ -308,9 +308,12 @@ TEST(Log, TransactionsHoldTheStableOffset) {
                                    .origin = records::AppendOrigin::coordinator,
                                    .leader_epoch = world.epoch,
                                    .now_ms = k_now}));
+    EXPECT_EQ(world.log->first_unstable_offset(), Offset{1});
+    world.log->on_high_watermark(Offset{3});
     EXPECT_EQ(world.log->first_unstable_offset(), std::nullopt);
     world.settle();
     world.open();
+    world.log->on_high_watermark(Offset{3});
     EXPECT_EQ(world.log->first_unstable_offset(), std::nullopt);
     EXPECT_EQ(world.log->active_producers().at(0).coordinator_epoch, 1);
 }

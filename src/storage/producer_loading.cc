@@ -53,7 +53,7 @@ Result<std::optional<ProducerState>> read_snapshot(io::FileSystem& files, const 
     return std::nullopt;
 }
 
-Status apply_batch(SegmentScanner& scanner, ProducerState& state) {
+Status apply_batch(SegmentScanner& scanner, ProducerState& state, std::vector<AbortedTxn>& aborted) {
     if (scanner.batch().magic != records::k_magic_v2 || !scanner.header().has_producer_id()) return {};
     if (!scanner.header().is_control()) {
         state.apply(producer_batch(scanner.header()));
@@ -61,19 +61,24 @@ Status apply_batch(SegmentScanner& scanner, ProducerState& state) {
     }
     const auto whole = TRY(scanner.whole(k_marker_bytes_max));
     if (!whole) return {};
-    if (const auto marker = producer_marker(records::BatchView(*whole))) state.apply(*marker);
+    const auto marker = producer_marker(records::BatchView(*whole));
+    if (!marker) return {};
+    if (const auto transaction = state.apply(*marker)) aborted.push_back(*transaction);
     return {};
 }
 
-// The batches of one segment that begin at or after `from`; scanning starts at `position`.
-Status replay_segment(io::FileSystem& files, const ProducerLoad& load, const Segment& segment,
-                      std::int64_t position, Offset from, ProducerState& state) {
+// The batches of one segment that begin at or after `from`; scanning starts at `position`. Returns the
+// transactions that were aborted in it.
+Result<std::vector<AbortedTxn>> replay_segment(io::FileSystem& files, const ProducerLoad& load,
+                                               const Segment& segment, std::int64_t position, Offset from,
+                                               ProducerState& state) {
     const auto log =
         TRY(files.open(segment_path(load.directory, segment.base, k_log_extension), io::OpenMode::read));
     SegmentScanner scanner(*log, position, segment.size);
+    std::vector<AbortedTxn> aborted;
     while (TRY(scanner.next()))
-        if (scanner.batch().base >= from) TRY_STATUS(apply_batch(scanner, state));
-    return {};
+        if (scanner.batch().base >= from) TRY_STATUS(apply_batch(scanner, state, aborted));
+    return aborted;
 }
 
 Result<Ref<io::File>> open_index(io::FileSystem& files, const ProducerLoad& load, const Segment& segment) {
@@ -82,14 +87,17 @@ Result<Ref<io::File>> open_index(io::FileSystem& files, const ProducerLoad& load
 
 Status replay_from(io::FileSystem& files, const ProducerLoad& load, Offset from, ProducerState& state) {
     for (std::size_t i = 0; i < load.segments.size(); ++i) {
-        const auto& segment = load.segments[i];
+        auto& segment = load.segments[i];
         if (i + 1 < load.segments.size() && load.segments[i + 1].base <= from) continue;
         std::int64_t position = 0;
         if (from > segment.base && segment.index_entries > 0) {
             const auto index = TRY(open_index(files, load, segment));
             position = TRY(lookup_offset(*index, segment.base, segment.index_entries, from)).position;
         }
-        TRY_STATUS(replay_segment(files, load, segment, position, from, state));
+        const auto aborted = TRY(replay_segment(files, load, segment, position, from, state));
+        if (!load.txn_indexes_from || segment.base < *load.txn_indexes_from) continue;
+        TRY_STATUS(write_txn_index(files, load.directory, segment.base, aborted));
+        segment.txn_entries = static_cast<std::int64_t>(aborted.size());
     }
     return {};
 }
@@ -107,7 +115,7 @@ Status widen_windows(io::FileSystem& files, const ProducerLoad& load, ProducerSt
     const auto& active = load.segments.back();
     ProducerState recent;
     const auto begin = TRY(window_begin(files, load, active));
-    TRY_STATUS(replay_segment(files, load, active, begin, active.base, recent));
+    (void)TRY(replay_segment(files, load, active, begin, active.base, recent));
     state.adopt_windows(recent);
     return {};
 }
@@ -121,6 +129,7 @@ Result<ProducerState> load_producers(io::FileSystem& files, const ProducerLoad& 
     bool found = false;
     for (const auto offset : snapshots) {
         if (offset < load.log_start) break;
+        if (load.txn_indexes_from && offset > *load.txn_indexes_from) continue;
         auto snapshot = TRY(read_snapshot(files, load, offset));
         if (!snapshot) continue;
         state = std::move(*snapshot);
@@ -130,7 +139,7 @@ Result<ProducerState> load_producers(io::FileSystem& files, const ProducerLoad& 
     }
     // Kafka's rule: no snapshot under a clean marker means that there is no state to find.
     if (snapshots.empty() && load.clean) return state;
-    if (from < load.log_end) TRY_STATUS(replay_from(files, load, from, state));
+    if (from < load.log_end || load.txn_indexes_from) TRY_STATUS(replay_from(files, load, from, state));
     if (found) TRY_STATUS(widen_windows(files, load, state));
     state.expire(load.now_ms, load.expiration_ms);
     return state;

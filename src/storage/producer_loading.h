@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,7 +16,9 @@ namespace gregor::storage {
 
 struct ProducerLoad {
     const std::string& directory;
-    const std::vector<Segment>& segments;
+    std::vector<Segment>& segments;
+    // Transaction indexes from this segment on are written again from the batches; nullopt: all are trusted.
+    std::optional<Offset> txn_indexes_from;
     Offset log_start;
     Offset log_end;
     bool clean = false;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <utility>
 
 #include "base/assert.h"
 #include "records/batch.h"
@@ -70,10 +71,18 @@ Status ProducerState::check_epoch(ProducerId id, std::int16_t epoch) const {
                                                                id.value(), found->second.epoch, epoch));
 }
 
-Status ProducerState::check_marker(const ProducerMarker& marker) const {
+Status ProducerState::check_marker(const ProducerMarker& marker, TransactionVersion version) const {
     TRY_STATUS(check_epoch(marker.producer_id, marker.epoch));
     const auto found = entries_.find(marker.producer_id);
     if (found == entries_.end()) return {};
+    // With version 2 a marker bears the next epoch; the same one is a repetition, or the last there is.
+    const bool is_old = marker.epoch == found->second.epoch &&
+                        found->second.current_txn_first_offset != k_no_offset &&
+                        marker.epoch != std::numeric_limits<std::int16_t>::max();
+    if (version == TransactionVersion::tv2 && is_old)
+        return fail(ErrorCode::invalid_producer_epoch,
+                    fmt::format("producer {} has epoch {}, and so has the marker", marker.producer_id.value(),
+                                marker.epoch));
     if (marker.coordinator_epoch < found->second.coordinator_epoch)
         return fail(ErrorCode::transaction_coordinator_fenced,
                     fmt::format("producer {} was last ended by coordinator epoch {}, the marker has {}",
@@ -100,11 +109,12 @@ void ProducerState::apply(const ProducerBatch& batch) {
     }
 }
 
-void ProducerState::apply(const ProducerMarker& marker) {
+std::optional<AbortedTxn> ProducerState::apply(const ProducerMarker& marker) {
     auto& entry = entry_for(marker.producer_id, marker.epoch);
-    close_transaction(marker.producer_id, entry);
+    auto aborted = close_transaction(entry, marker);
     entry.coordinator_epoch = marker.coordinator_epoch;
     entry.last_timestamp = marker.timestamp;
+    return aborted;
 }
 
 ProducerEntry& ProducerState::entry_for(ProducerId id, std::int16_t epoch) {
@@ -117,10 +127,31 @@ ProducerEntry& ProducerState::entry_for(ProducerId id, std::int16_t epoch) {
     return entry;
 }
 
-void ProducerState::close_transaction(ProducerId id, ProducerEntry& entry) {
-    if (entry.current_txn_first_offset == k_no_offset) return;
-    open_transactions_.erase({entry.current_txn_first_offset, id});
-    entry.current_txn_first_offset = k_no_offset;
+std::optional<AbortedTxn> ProducerState::close_transaction(ProducerEntry& entry,
+                                                           const ProducerMarker& marker) {
+    const auto first = std::exchange(entry.current_txn_first_offset, k_no_offset);
+    if (first == k_no_offset) return std::nullopt;
+    open_transactions_.erase({first, marker.producer_id});
+    unreplicated_.emplace(first, marker.offset);
+    if (marker.commits) return std::nullopt;
+    return AbortedTxn{.producer_id = marker.producer_id,
+                      .first_offset = first,
+                      .last_offset = marker.offset,
+                      .last_stable_offset =
+                          open_transactions_.empty() ? marker.offset + 1 : open_transactions_.begin()->first};
+}
+
+void ProducerState::on_high_watermark(Offset high_watermark) {
+    std::erase_if(unreplicated_, [&](const auto& ended) { return ended.second < high_watermark; });
+}
+
+bool ProducerState::has_open_transaction(ProducerId id) const {
+    const auto found = entries_.find(id);
+    return found != entries_.end() && found->second.current_txn_first_offset != k_no_offset;
+}
+
+bool ProducerState::has_open_transaction(ProducerId id, std::int16_t epoch) const {
+    return has_open_transaction(id) && entries_.find(id)->second.epoch == epoch;
 }
 
 // An eighth at once, so that a flood of new producers costs each of them O(1).
@@ -148,6 +179,7 @@ void ProducerState::expire(std::int64_t now_ms, std::int64_t expiration_ms) {
 void ProducerState::clear() {
     entries_.clear();
     open_transactions_.clear();
+    unreplicated_.clear();
 }
 
 void ProducerState::adopt_windows(const ProducerState& recent) {
@@ -163,9 +195,12 @@ void ProducerState::adopt_windows(const ProducerState& recent) {
     }
 }
 
-std::optional<Offset> ProducerState::first_open_transaction() const {
-    if (open_transactions_.empty()) return std::nullopt;
-    return open_transactions_.begin()->first;
+std::optional<Offset> ProducerState::first_unstable_offset() const {
+    std::optional<Offset> first;
+    if (!open_transactions_.empty()) first = open_transactions_.begin()->first;
+    if (!unreplicated_.empty())
+        first = std::min(first.value_or(unreplicated_.begin()->first), unreplicated_.begin()->first);
+    return first;
 }
 
 }  // namespace gregor::storage

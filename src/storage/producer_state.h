@@ -13,6 +13,7 @@
 #include "base/bytes.h"
 #include "base/ids.h"
 #include "base/result.h"
+#include "storage/txn_index.h"
 
 namespace gregor::storage {
 
@@ -38,7 +39,11 @@ struct ProducerMarker {
     std::int32_t coordinator_epoch = -1;
     Offset offset;
     std::int64_t timestamp = -1;
+    bool commits = false;
 };
+
+// The versions of Kafka's transaction protocol (KIP-890): 2 bumps the epoch with every transaction.
+enum class TransactionVersion : std::int8_t { tv0 = 0, tv1 = 1, tv2 = 2 };
 
 struct ProducerEntry {
     struct Batch {
@@ -68,16 +73,23 @@ public:
     // invalid_txn_state.
     Status check(const ProducerBatch& batch) const;
     Status check_epoch(ProducerId id, std::int16_t epoch) const;
-    Status check_marker(const ProducerMarker& marker) const;
+    Status check_marker(const ProducerMarker& marker,
+                        TransactionVersion version = TransactionVersion::tv0) const;
+    bool has_open_transaction(ProducerId id) const;
+    bool has_open_transaction(ProducerId id, std::int16_t epoch) const;
 
     void apply(const ProducerBatch& batch);
-    void apply(const ProducerMarker& marker);
+    // The transaction that the marker ended and that was to be aborted, as its index entry.
+    std::optional<AbortedTxn> apply(const ProducerMarker& marker);
+    // Markers below are replicated: their transactions hold nobody back any more.
+    void on_high_watermark(Offset high_watermark);
     void expire(std::int64_t now_ms, std::int64_t expiration_ms);
     void clear();
     // A snapshot keeps one batch of each producer; `recent`, read from the log's tail, may know more of them.
     void adopt_windows(const ProducerState& recent);
 
-    std::optional<Offset> first_open_transaction() const;
+    // First offset of the earliest transaction that is open, or whose marker may still be lost.
+    std::optional<Offset> first_unstable_offset() const;
     const std::map<ProducerId, ProducerEntry>& entries() const { return entries_; }
 
     // `<offset>.snapshot`: version, CRC-32C, entries of 46 bytes (docs/formats/producer-snapshot.md).
@@ -86,11 +98,12 @@ public:
 
 private:
     ProducerEntry& entry_for(ProducerId id, std::int16_t epoch);
-    void close_transaction(ProducerId id, ProducerEntry& entry);
+    std::optional<AbortedTxn> close_transaction(ProducerEntry& entry, const ProducerMarker& marker);
     void drop_oldest();
 
     std::map<ProducerId, ProducerEntry> entries_;
     std::set<std::pair<Offset, ProducerId>> open_transactions_;
+    std::map<Offset, Offset> unreplicated_;  // ended ones: first offset, that of the marker
 };
 
 }  // namespace gregor::storage

@@ -61,7 +61,7 @@ TEST(ProducerState, TransactionsOpenAndEnd) {
     auto in_txn = batch(0, 0, 10);
     in_txn.transactional = true;
     state.apply(in_txn);
-    EXPECT_EQ(state.first_open_transaction(), Offset{10});
+    EXPECT_EQ(state.first_unstable_offset(), Offset{10});
     EXPECT_EQ(code(state.check(batch(1, 1, 11))), ErrorCode::invalid_txn_state);
     state.expire(1'000'000'000, 1);
     EXPECT_EQ(state.entries().size(), 1U);  // never while a transaction is open
@@ -71,13 +71,35 @@ TEST(ProducerState, TransactionsOpenAndEnd) {
                                 .offset = Offset{11},
                                 .timestamp = 5};
     EXPECT_EQ(code(state.check_marker(marker)), ErrorCode::none);
-    state.apply(marker);
-    EXPECT_EQ(state.first_open_transaction(), std::nullopt);
+    EXPECT_EQ(state.apply(marker), (AbortedTxn{ProducerId{9}, Offset{10}, Offset{11}, Offset{12}}));
+    // Until its marker is committed it holds readers back.
+    state.on_high_watermark(Offset{11});
+    EXPECT_EQ(state.first_unstable_offset(), Offset{10});
+    state.on_high_watermark(Offset{12});
+    EXPECT_EQ(state.first_unstable_offset(), std::nullopt);
     auto stale = marker;
     stale.coordinator_epoch = 2;
     EXPECT_EQ(code(state.check_marker(stale)), ErrorCode::transaction_coordinator_fenced);
     state.expire(5 + 100, 100);
     EXPECT_TRUE(state.entries().empty());
+}
+
+// KIP-890: a marker of version 2 bears the next epoch.
+TEST(ProducerState, MarkersByTransactionVersion) {
+    ProducerState state;
+    auto in_txn = batch(0, 0, 10);
+    in_txn.transactional = true;
+    state.apply(in_txn);
+    ProducerMarker marker{.producer_id = ProducerId{9}, .epoch = 0, .offset = Offset{11}};
+    EXPECT_EQ(code(state.check_marker(marker, TransactionVersion::tv1)), ErrorCode::none);
+    EXPECT_EQ(code(state.check_marker(marker, TransactionVersion::tv2)), ErrorCode::invalid_producer_epoch);
+    marker.epoch = 1;
+    EXPECT_EQ(code(state.check_marker(marker, TransactionVersion::tv2)), ErrorCode::none);
+    marker.commits = true;
+    EXPECT_EQ(state.apply(marker), std::nullopt);
+    EXPECT_EQ(code(state.check_marker(marker, TransactionVersion::tv2)), ErrorCode::none);  // repeated
+    marker.epoch = 0;
+    EXPECT_EQ(code(state.check_marker(marker)), ErrorCode::invalid_producer_epoch);
 }
 
 TEST(ProducerState, SnapshotsComeBack) {
@@ -92,7 +114,7 @@ TEST(ProducerState, SnapshotsComeBack) {
     EXPECT_EQ(bytes.size(), 10U + 2 * 46U);
     const auto back = ProducerState::decode_snapshot(bytes);
     ASSERT_TRUE(back);
-    EXPECT_EQ(back->first_open_transaction(), Offset{6});
+    EXPECT_EQ(back->first_unstable_offset(), Offset{6});
     EXPECT_TRUE(back->find_duplicate(batch(3, 5, 99)));
     EXPECT_FALSE(back->find_duplicate(batch(0, 2, 99)));  // the format holds one batch
     auto wider = *back;

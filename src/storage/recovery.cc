@@ -13,6 +13,7 @@
 #include "storage/names.h"
 #include "storage/producer_loading.h"
 #include "storage/segment_recovery.h"
+#include "storage/txn_index.h"
 
 namespace gregor::storage {
 namespace {
@@ -36,6 +37,8 @@ private:
     Status settle_offsets();
     Status settle_epochs();
     Status settle_folder();
+    Status check_txn_indexes();
+    void rebuild_txn_indexes_from(Offset base);
     std::size_t first_to_recover() const;
     void take_active(OpenedSegment opened);
 
@@ -43,6 +46,7 @@ private:
     const LoadRequest& request_;
     LoadedLog log_;
     std::vector<EpochStart> stored_epochs_;
+    std::optional<Offset> txn_indexes_from_;  // of segments from here on, in need of being written again
     bool distrust_all_ = false;  // the epoch file is lost: read every batch to know the epochs again
     std::vector<SmallFile> new_files_;
     bool folder_changed_ = false;  // and not fsynced yet
@@ -150,6 +154,7 @@ Status Loader::open_segments() {
 
 // Verifies all segments from `first` on. Behind a cut nothing can be trusted: later segments go.
 Status Loader::recover_from(std::size_t first) {
+    rebuild_txn_indexes_from(log_.segments[first].base);
     for (auto i = first; i < log_.segments.size(); ++i) {
         const auto before = log_.segments[i];
         const auto opened =
@@ -205,6 +210,7 @@ Status Loader::truncate(Offset end) {
     }
     auto& active = log_.segments.back();
     TRY_STATUS(truncate_segment(files_, request_.directory, active, end));
+    if (active.txn_entries > 0) rebuild_txn_indexes_from(active.base);
     auto opened = TRY(open_active(files_, request_.directory, active, request_.config));
     if (!opened)
         return io::disk_fail(io::DiskFailure::broken, request_.directory + ": truncation left no log");
@@ -239,6 +245,20 @@ Status Loader::settle_folder() {
     return folder_changed_ ? files_.sync_directory(request_.directory) : Status{};
 }
 
+void Loader::rebuild_txn_indexes_from(Offset base) {
+    txn_indexes_from_ = std::min(txn_indexes_from_.value_or(base), base);
+}
+
+Status Loader::check_txn_indexes() {
+    for (const auto& segment : log_.segments) {
+        if (txn_indexes_from_ && segment.base >= *txn_indexes_from_) return {};
+        if (TRY(txn_index_looks_sane(files_, request_.directory, segment))) continue;
+        LOG_WARN("transaction_index_rebuilt", request_.directory, segment.base.value());
+        rebuild_txn_indexes_from(segment.base);
+    }
+    return {};
+}
+
 Result<LoadedLog> Loader::load() {
     TRY_STATUS(find_or_make_directory());
     TRY_STATUS(check_topic_id());
@@ -246,10 +266,12 @@ Result<LoadedLog> Loader::load() {
     TRY_STATUS(open_segments());
     TRY_STATUS(settle_offsets());
     TRY_STATUS(settle_epochs());
+    TRY_STATUS(check_txn_indexes());
     TRY_STATUS(settle_folder());
     log_.producers =
         TRY(load_producers(files_, {.directory = request_.directory,
                                     .segments = log_.segments,
+                                    .txn_indexes_from = txn_indexes_from_,
                                     .log_start = log_.log_start_offset,
                                     .log_end = log_.log_end_offset,
                                     .clean = request_.clean && !request_.truncate_to,

@@ -23,6 +23,7 @@ struct Segment {
     std::int64_t written = 0;        // bytes of .log that the kernel has
     std::int64_t index_entries = 0;  // in .index
     std::int64_t time_entries = 0;   // in .timeindex
+    std::int64_t txn_entries = 0;    // in .txnindex, queued ones included
     std::int64_t modified_ms = 0;    // of .log: when it was loaded, or the last append
     // Largest in the segment, -1 for none; unknown: the last entry of .timeindex tells.
     std::int64_t max_timestamp = k_unknown_timestamp;

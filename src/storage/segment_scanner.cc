@@ -137,7 +137,8 @@ std::optional<ProducerMarker> producer_marker(const records::BatchView& batch) {
                           .epoch = batch.producer_epoch(),
                           .coordinator_epoch = marker->coordinator_epoch,
                           .offset = batch.base_offset(),
-                          .timestamp = record.timestamp(batch)};
+                          .timestamp = record.timestamp(batch),
+                          .commits = marker->type == records::ControlType::commit};
 }
 
 }  // namespace gregor::storage

@@ -41,6 +41,13 @@ void TailCache::Tail::truncate_to(Offset end) {
     written_end_ = std::min(written_end_, end);
 }
 
+void TailCache::Tail::drop_below(Offset start) {
+    while (!entries_.empty() && entries_.front().batch.last < std::min(start, written_end_)) {
+        cache_->size_ -= entries_.front().batch.bytes.size();
+        entries_.pop_front();
+    }
+}
+
 void TailCache::Tail::reset(Offset end) {
     for (const auto& entry : entries_) cache_->size_ -= entry.batch.bytes.size();
     entries_.clear();

@@ -34,7 +34,9 @@ public:
         void append(TailBatch batch);
         void set_written_end(Offset end);  // batches below may be evicted
         void truncate_to(Offset end);      // drops batches that end at or after `end`
+        void drop_below(Offset start);     // whole batches: the files tell something else of them now
         void reset(Offset end);            // drops everything; the log ends at `end`, all of it written
+        Offset begin() const { return entries_.empty() ? written_end_ : entries_.front().batch.base; }
         bool holds(Offset offset) const;   // whether a read from `offset` finds its first batch here
         // Of the batches that hold `from` and what follows it, below `to`; nullopt when they are not all
         // here.

@@ -90,6 +90,32 @@ TEST_F(FetchTest, AReadCommittedAnswerListsAbortedTransactions) {
     broker.world.settle();
     ASSERT_TRUE(fetch->responses[0].partitions[0].aborted_transactions.has_value());
     EXPECT_TRUE(fetch->responses[0].partitions[0].aborted_transactions->empty());
+
+    broker.world.partition(topic_)->log().update_config({});  // nobody verifies transactions yet
+    const storage::testing::TestBatch open{
+        .producer_id = ProducerId{7}, .producer_epoch = 0, .base_sequence = 0, .transactional = true};
+    broker.world.append({replication::testing::World::entry(topic_, 0, open)}, broker.world.options());
+    broker.world.settle();
+    Fetch held_back(broker, &handle_fetch, 12, asked);
+    broker.world.settle();
+    EXPECT_EQ(rows(*held_back), "0:0:-");
+    EXPECT_EQ(held_back->responses[0].partitions[0].last_stable_offset, 0);
+    EXPECT_EQ(held_back->responses[0].partitions[0].high_watermark, 1);
+    auto how = broker.world.options();
+    how.origin = records::AppendOrigin::coordinator;
+    broker.world.append({replication::marker_append({.partition = replication::testing::World::id_of(topic_),
+                                                     .producer_id = ProducerId{7},
+                                                     .producer_epoch = 0},
+                                                    replication::testing::k_now_ms)},
+                        how);
+    broker.world.settle();
+    Fetch ended(broker, &handle_fetch, 12, asked);
+    broker.world.settle();
+    const auto& row = ended->responses[0].partitions[0];
+    EXPECT_EQ(row.last_stable_offset, 2);
+    ASSERT_EQ(row.aborted_transactions->size(), 1U);
+    EXPECT_EQ((*row.aborted_transactions)[0].producer_id, 7);
+    EXPECT_EQ((*row.aborted_transactions)[0].first_offset, 0);
 }
 
 TEST_F(FetchTest, WaitsForRecordsAndThenForItsDeadline) {
