@@ -18,6 +18,9 @@ constexpr auto k_interval = Duration::seconds(300);
 
 class Upkeep : public ::testing::Test {
 protected:
+    template <class T>
+    using Reply = testing::Reply<T>;
+
     Uuid make_topic(const std::map<std::string, std::string>& configs) {
         const auto id = world.add_topic("t");
         for (const auto& [key, value] : configs) world.set_config("t", key, value);
@@ -55,8 +58,6 @@ protected:
         return std::to_string(static_cast<int>(row.error)) + " " + std::to_string(row.low_watermark.value());
     }
 
-    template <class T>
-    using Reply = testing::Reply<T>;
     World world;
     std::deque<Reply<std::vector<RecordDeletionOutcome>>> replies;
 };

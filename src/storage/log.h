@@ -208,10 +208,9 @@ public:
     Cleanability cleanability(const CleaningRequest& request) const;
     // For a Cleaner; the log must be cleanable. Nothing changes until finish_cleaning.
     CleaningPlan plan_cleaning(const CleaningRequest& request, const CleaningLimits& limits) const;
-    // Puts the cleaned segments into the place of their sources, by Kafka's protocol of renames. False when
-    // the log has changed meanwhile: the caller discards what the pass wrote. Otherwise the sources' files
-    // are
-    // *.deleted now, and clean_end() is the pass's end.
+    // Puts the cleaned segments into the place of their sources, by Kafka's protocol of renames; then the
+    // sources' files are named *.deleted, and clean_end() is the pass's end. A log that has changed meanwhile
+    // cannot: the caller discards what the pass wrote.
     using CleaningDone = Completion<Result<RetiredFiles>>;
     bool can_finish_cleaning(const Cleaned& cleaned) const;
     void finish_cleaning(Cleaned cleaned, CleaningDone done);

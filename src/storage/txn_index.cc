@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 
 #include "io/disk_error.h"
 #include "records/big_endian.h"
