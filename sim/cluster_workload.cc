@@ -11,6 +11,7 @@
 #include "sim/faults.h"
 #include "sim/member.h"
 #include "sim/node_program.h"
+#include "sim/operator.h"
 #include "sim/producer.h"
 #include "sim/stage.h"
 
@@ -103,6 +104,7 @@ Boot Cluster::member_boot() {
 void Cluster::add_clients() {
     add_client("admin", [this](Machine& machine) { return std::make_unique<Admin>(machine, stage_); });
     add_client("churn", [this](Machine& machine) { return std::make_unique<Churn>(machine, stage_); });
+    add_client("operator", [this](Machine& machine) { return std::make_unique<Operator>(machine, stage_); });
     for (int i = 0; i < 3; ++i)
         clients_.push_back(&add_client(fmt::format("producer{}", i), producer_boot(i == 0)));
     clients_.push_back(&add_client(

@@ -3,12 +3,15 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 
 #include "base/assert.h"
 #include "base/fault.h"
 #include "base/format.h"
 #include "base/log.h"
+#include "controller/administration.h"
 #include "controller/brokers.h"
+#include "controller/configs.h"
 #include "controller/topics.h"
 #include "protocol/reader.h"
 #include "protocol/writer.h"
@@ -93,23 +96,35 @@ void Controller::decide(metadata::ForwardedRequest& request, Completion<Result<B
 }
 
 Result<BufferChain> Controller::dispatch(const metadata::ForwardedRequest& request) {
-    switch (request.api_key) {
-        case msg::CreateTopicsRequest::k_api_key:
-            return decide_as<msg::CreateTopicsRequest, msg::CreateTopicsResponse>(request);
-        case msg::DeleteTopicsRequest::k_api_key:
-            return decide_as<msg::DeleteTopicsRequest, msg::DeleteTopicsResponse>(request);
-        case msg::CreatePartitionsRequest::k_api_key:
-            return decide_as<msg::CreatePartitionsRequest, msg::CreatePartitionsResponse>(request);
-        case msg::BrokerRegistrationRequest::k_api_key:
-            return decide_as<msg::BrokerRegistrationRequest, msg::BrokerRegistrationResponse>(request);
-        case msg::BrokerHeartbeatRequest::k_api_key:
-            return decide_as<msg::BrokerHeartbeatRequest, msg::BrokerHeartbeatResponse>(request);
-        case msg::AllocateProducerIdsRequest::k_api_key:
-            return decide_as<msg::AllocateProducerIdsRequest, msg::AllocateProducerIdsResponse>(request);
-        default:
-            return fail(ErrorCode::unsupported_version,
-                        fmt::format("the controller does not serve API {}", request.api_key));
-    }
+    struct Route {
+        std::int16_t api_key;
+        Result<BufferChain> (Controller::*decide)(const metadata::ForwardedRequest&);
+    };
+#define ROUTE(api) \
+    {msg::api##Request::k_api_key, &Controller::decide_as<msg::api##Request, msg::api##Response>}
+    static constexpr auto k_routes = std::to_array<Route>({
+        ROUTE(CreateTopics),
+        ROUTE(DeleteTopics),
+        ROUTE(AlterConfigs),
+        ROUTE(CreatePartitions),
+        ROUTE(ElectLeaders),
+        ROUTE(IncrementalAlterConfigs),
+        ROUTE(AlterPartitionReassignments),
+        ROUTE(ListPartitionReassignments),
+        ROUTE(AlterClientQuotas),
+        ROUTE(AlterUserScramCredentials),
+        ROUTE(DescribeQuorum),
+        ROUTE(UpdateFeatures),
+        ROUTE(BrokerRegistration),
+        ROUTE(BrokerHeartbeat),
+        ROUTE(UnregisterBroker),
+        ROUTE(AllocateProducerIds),
+    });
+#undef ROUTE
+    const auto route = std::ranges::find(k_routes, request.api_key, &Route::api_key);
+    if (route != k_routes.end()) return (this->*route->decide)(request);
+    return fail(ErrorCode::unsupported_version,
+                fmt::format("the controller does not serve API {}", request.api_key));
 }
 
 template <class Request, class Response>
@@ -125,6 +140,8 @@ Result<BufferChain> Controller::decide_as(const metadata::ForwardedRequest& forw
                                   .settings = parts_.settings,
                                   .properties = parts_.properties,
                                   .ids = parts_.ids,
+                                  .log = parts_.log,
+                                  .passwords = parts_.passwords,
                                   .next_offset = parts_.log.end_offset()};
     const auto decision = controller::decide(request, forwarded.version, context);
     protocol::Writer writer;

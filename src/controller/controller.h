@@ -23,21 +23,13 @@
 
 namespace gregor::controller {
 
-// Where records go. Port: raft::Driver in a node.
-class RecordLog {
-public:
-    virtual ~RecordLog() = default;
-    virtual Offset end_offset() const = 0;
-    // One batch, all of it or nothing. Called only between on_became_leader and on_resigned.
-    virtual metadata::Provenance append(std::span<const Slice> records) = 0;
-};
-
 struct ControllerParts {
     ControllerSettings settings;
     ControllerIdentity identity;
     const metadata::ConfigSource& properties;
     IdSource& ids;
     RecordLog& log;
+    const PasswordKeys& passwords;
     metadata::ImagePublisher& publisher;
 };
 

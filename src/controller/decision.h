@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,6 +25,46 @@ public:
     virtual Uuid next() = 0;
 };
 
+struct QuorumVoter {
+    BrokerId id;
+    Uuid directory_id;  // zero with a static quorum
+    std::vector<metadata::Endpoint> endpoints;
+};
+
+// The quorum as its leader sees it.
+struct QuorumFacts {
+    LeaderEpoch leader_epoch;
+    Offset high_watermark;
+    Offset log_end_offset;
+    std::int64_t now_ms = 0;
+    std::int16_t kraft_version = 0;
+    std::vector<QuorumVoter> voters;
+};
+
+// Where records go. Port: raft::Driver in a node.
+class RecordLog {
+public:
+    virtual ~RecordLog() = default;
+    virtual Offset end_offset() const = 0;
+    // One batch, all of it or nothing. Called only between on_became_leader and on_resigned.
+    virtual metadata::Provenance append(std::span<const Slice> records) = 0;
+    virtual QuorumFacts quorum() const = 0;
+};
+
+enum class ScramMechanism : std::int8_t { sha_256 = 1, sha_512 = 2 };
+
+struct ScramServerKeys {
+    std::vector<std::byte> stored_key;
+    std::vector<std::byte> server_key;
+};
+
+// What a server keeps of a salted password (RFC 5802). A port: hash functions belong to security/.
+class PasswordKeys {
+public:
+    virtual ~PasswordKeys() = default;
+    virtual ScramServerKeys derive(ScramMechanism mechanism, Bytes salted_password) const = 0;
+};
+
 // The settings decisions depend on; from the properties of this node.
 struct ControllerSettings {
     BrokerId node_id;
@@ -40,6 +81,8 @@ struct DecisionContext {
     const ControllerSettings& settings;
     const metadata::ConfigSource& properties;
     IdSource& ids;
+    const RecordLog& log;
+    const PasswordKeys& passwords;
     Offset next_offset;  // where the first record of this decision will lie
 
     metadata::ConfigContext configs() const { return {state, properties, settings.node_id}; }

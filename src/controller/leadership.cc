@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "controller/partition_change.h"
 #include "metadata/features.h"
 
 namespace gregor::controller {
@@ -16,6 +15,13 @@ public:
     BrokerId leaving = k_no_broker;
     BrokerId joining = k_no_broker;
     bool unclean_shutdown = false;
+
+    std::optional<Slice> run_one(const metadata::Topic& topic, PartitionIndex index, Election election) {
+        read_settings(topic);
+        if (election_ != Election::unclean) election_ = election;
+        elect(topic, index, *topic.partitions.find(index));
+        return records_.empty() ? std::nullopt : std::optional(records_.front());
+    }
 
     template <class Concerned>
     std::vector<Slice> run(Concerned concerned) {
@@ -94,6 +100,11 @@ std::vector<Slice> broker_joined(const DecisionContext& context, BrokerId broker
     return elections.run([broker](const metadata::Partition& partition) {
         return partition.leader == k_no_broker && partition.has_replica(broker);
     });
+}
+
+std::optional<Slice> elect_leader(const DecisionContext& context, const metadata::Topic& topic,
+                                  PartitionIndex index, Election election) {
+    return Elections(context).run_one(topic, index, election);
 }
 
 bool leads_any_partition(const metadata::ClusterState& state, BrokerId broker) {

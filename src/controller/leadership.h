@@ -1,9 +1,11 @@
 // What a broker's coming and going means for partitions, as records.
 #pragma once
 
+#include <optional>
 #include <vector>
 
 #include "controller/decision.h"
+#include "controller/partition_change.h"
 
 namespace gregor::controller {
 
@@ -13,6 +15,10 @@ std::vector<Slice> broker_left(const DecisionContext& context, BrokerId broker, 
 
 // It serves from now on: partitions without a leader that may elect it do.
 std::vector<Slice> broker_joined(const DecisionContext& context, BrokerId broker);
+
+// Somebody wants another leader; none when the election changes nothing.
+std::optional<Slice> elect_leader(const DecisionContext& context, const metadata::Topic& topic,
+                                  PartitionIndex index, Election election);
 
 bool leads_any_partition(const metadata::ClusterState& state, BrokerId broker);
 

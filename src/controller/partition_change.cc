@@ -75,6 +75,8 @@ private:
     }
 
     Elected choose_leader() const {
+        const auto first = partition_.replicas.front();
+        if (change_.election == Election::preferred && is_valid_leader(first)) return {first};
         if (partition_.leader != k_no_broker && is_valid_leader(partition_.leader))
             return {partition_.leader};
         for (const auto broker : partition_.replicas) {

@@ -11,7 +11,9 @@
 
 namespace gregor::controller {
 
-enum class Election : std::uint8_t { online, unclean };
+// online: stays with a leader that is valid. preferred: the first replica if it is valid. unclean: anybody
+// who lives, if nobody is valid.
+enum class Election : std::uint8_t { online, preferred, unclean };
 
 struct PartitionChange {
     const metadata::Partition& partition;

@@ -40,6 +40,14 @@ public:
                 .last_contained_epoch = LeaderEpoch{1},
                 .last_contained_timestamp = 1'000};
     }
+    QuorumFacts quorum() const override {
+        return {.leader_epoch = LeaderEpoch{1},
+                .high_watermark = end_,
+                .log_end_offset = end_,
+                .now_ms = 5'000,
+                .kraft_version = 1,
+                .voters = {{BrokerId{1}, Uuid{1, 10}, {{"CONTROLLER", "localhost", 22001, 0}}}}};
+    }
     std::vector<std::vector<Slice>> batches;
 
 private:
@@ -55,6 +63,15 @@ struct CountingIds final : IdSource {
     }
     std::uint64_t count = 0;
     std::vector<Uuid> given;
+};
+
+// No keys: they say what they were made of.
+struct PlainKeys final : PasswordKeys {
+    ScramServerKeys derive(ScramMechanism mechanism, Bytes salted_password) const override {
+        std::vector<std::byte> key(salted_password.begin(), salted_password.end());
+        key.push_back(static_cast<std::byte>(mechanism));
+        return {key, key};
+    }
 };
 
 struct Properties final : metadata::ConfigSource {
@@ -85,6 +102,7 @@ public:
                       .properties = properties,
                       .ids = ids,
                       .log = log,
+                      .passwords = passwords,
                       .publisher = published}) {}
 
     static ControllerSettings default_settings() {
@@ -132,6 +150,7 @@ public:
 
     Properties properties;
     CountingIds ids;
+    PlainKeys passwords;
     MemoryLog log;
     LastImage published;
     Controller controller;

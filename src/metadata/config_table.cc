@@ -14,7 +14,8 @@ namespace {
 
 // In order of scope, then name.
 constexpr auto k_keys = std::to_array<ConfigKey>({
-#define CONFIG(scope, name, type, required, default_value, rule, valid, min, max, internal, mode, synonyms) \
+#define CONFIG(scope, name, type, required, default_value, rule, valid, min, max, internal, mode, synonyms, \
+               docs)                                                                                        \
     {ConfigScope::scope,                                                                                    \
      name,                                                                                                  \
      ConfigType::type,                                                                                      \
@@ -26,7 +27,8 @@ constexpr auto k_keys = std::to_array<ConfigKey>({
      max,                                                                                                   \
      internal,                                                                                              \
      UpdateMode::mode,                                                                                      \
-     synonyms},
+     synonyms,                                                                                              \
+     docs},
 #include "metadata/config_table.def"
 #undef CONFIG
 });
@@ -43,12 +45,6 @@ static_assert(is_sorted_by_scope_and_name());
 
 bool is_space(char c) { return static_cast<unsigned char>(c) <= ' '; }  // what Java's trim() takes away
 
-std::string_view trimmed(std::string_view text) {
-    while (!text.empty() && is_space(text.front())) text.remove_prefix(1);
-    while (!text.empty() && is_space(text.back())) text.remove_suffix(1);
-    return text;
-}
-
 std::string lower(std::string_view text) {
     std::string out(text);
     std::ranges::transform(out, out.begin(),
@@ -60,7 +56,7 @@ std::vector<std::string_view> split(std::string_view text, char separator) {
     std::vector<std::string_view> parts;
     while (true) {
         const auto end = text.find(separator);
-        parts.push_back(trimmed(text.substr(0, end)));
+        parts.push_back(trimmed_text(text.substr(0, end)));
         if (end == std::string_view::npos) return parts;
         text.remove_prefix(end + 1);
     }
@@ -68,7 +64,7 @@ std::vector<std::string_view> split(std::string_view text, char separator) {
 
 template <class Number>
 std::optional<Number> parse_number(std::string_view text) {
-    text = trimmed(text);
+    text = trimmed_text(text);
     if (text.size() > 1 && text.front() == '+' && text[1] != '-') text.remove_prefix(1);
     Number value{};
     const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), value);
@@ -235,6 +231,12 @@ std::size_t edit_distance(std::string_view a, std::string_view b, std::size_t mo
 
 }  // namespace
 
+std::string_view trimmed_text(std::string_view text) {
+    while (!text.empty() && is_space(text.front())) text.remove_prefix(1);
+    while (!text.empty() && is_space(text.back())) text.remove_suffix(1);
+    return text;
+}
+
 std::vector<ConfigSynonym> ConfigKey::synonym_list() const {
     std::vector<ConfigSynonym> list;
     if (synonyms.empty()) return list;
@@ -274,7 +276,7 @@ std::optional<std::string_view> nearest_config(ConfigScope scope, std::string_vi
 Status check_config_value(const ConfigKey& key, std::string_view value) {
     switch (key.type) {
         case ConfigType::boolean: {
-            const auto text = lower(trimmed(value));
+            const auto text = lower(trimmed_text(value));
             if (text == "true" || text == "false") return {};
             return invalid(key, value, "Expected value to be either true or false");
         }
@@ -283,7 +285,7 @@ Status check_config_value(const ConfigKey& key, std::string_view value) {
         case ConfigType::int64: return check_number<std::int64_t>(key, value, "LONG");
         case ConfigType::float64: return check_number<double>(key, value, "DOUBLE");
         case ConfigType::list: return check_list(key, value);
-        case ConfigType::string: return check_string(key, trimmed(value));
+        case ConfigType::string: return check_string(key, trimmed_text(value));
         case ConfigType::class_name:
         case ConfigType::password: return {};
     }
@@ -292,11 +294,11 @@ Status check_config_value(const ConfigKey& key, std::string_view value) {
 
 std::int64_t to_int64(std::string_view value) { return parse_number<std::int64_t>(value).value_or(0); }
 double to_float64(std::string_view value) { return parse_number<double>(value).value_or(0); }
-bool to_bool(std::string_view value) { return lower(trimmed(value)) == "true"; }
+bool to_bool(std::string_view value) { return lower(trimmed_text(value)) == "true"; }
 
 std::vector<std::string_view> to_list(std::string_view value) {
-    if (trimmed(value).empty()) return {};
-    return split(trimmed(value), ',');
+    if (trimmed_text(value).empty()) return {};
+    return split(trimmed_text(value), ',');
 }
 
 }  // namespace gregor::metadata

@@ -69,11 +69,14 @@ struct ConfigKey {
     double max = 0;
     bool is_internal;
     UpdateMode update_mode;
-    std::string_view synonyms;  // "a,b:hours": broker configs behind this one, first wins
+    std::string_view synonyms;       // "a,b:hours": broker configs behind this one, first wins
+    std::string_view documentation;  // a sentence
 
     bool is_sensitive() const { return type == ConfigType::password; }
     std::vector<ConfigSynonym> synonym_list() const;
 };
+
+inline constexpr std::size_t k_config_value_chars_max = 32'767;
 
 // All keys of a scope, by name.
 std::span<const ConfigKey> config_keys(ConfigScope scope);
@@ -85,6 +88,8 @@ std::optional<std::string_view> nearest_config(ConfigScope scope, std::string_vi
 // A value in Kafka's syntax for its type (numbers in decimal, lists by comma, white space around trimmed)
 // that meets the key's rule. The error's detail is Kafka's sentence, its code invalid_config.
 Status check_config_value(const ConfigKey& key, std::string_view value);
+
+std::string_view trimmed_text(std::string_view text);  // as Java's trim() does it
 
 // Typed reads of a value that check_config_value accepts.
 std::int64_t to_int64(std::string_view value);

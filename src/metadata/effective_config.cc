@@ -16,7 +16,6 @@ namespace {
 
 constexpr std::int64_t k_ms_per_minute = 60'000;
 constexpr std::int64_t k_ms_per_hour = 3'600'000;
-constexpr std::size_t k_value_chars_max = 32'767;
 
 // As Double.toString prints it: plain from 10^-3 to below 10^7, else with an exponent, always with a point.
 std::string java_double(double value) {
@@ -33,13 +32,6 @@ std::string java_double(double value) {
     if (is_plain) return fmt::format("{}{}", mantissa, point);
     const auto exponent = text.substr(mantissa.size() + 1);
     return fmt::format("{}{}E{}", mantissa, point, to_int64(exponent));
-}
-
-std::string_view trimmed(std::string_view text) {
-    const auto is_space = [](char c) { return static_cast<unsigned char>(c) <= ' '; };
-    while (!text.empty() && is_space(text.front())) text.remove_prefix(1);
-    while (!text.empty() && is_space(text.back())) text.remove_suffix(1);
-    return text;
 }
 
 // The value of a broker config in the unit of the topic config before it.
@@ -174,7 +166,7 @@ std::string canonical_value(const ConfigKey& key, std::string_view value) {
         case ConfigType::list: return fmt::format("{}", fmt::join(to_list(value), ","));
         case ConfigType::string:
         case ConfigType::class_name:
-        case ConfigType::password: return std::string(trimmed(value));
+        case ConfigType::password: return std::string(trimmed_text(value));
     }
     UNREACHABLE();
 }
@@ -188,6 +180,17 @@ std::optional<std::string> topic_value(const ConfigContext& context, const Confi
 std::optional<std::string> broker_value(const ConfigContext& context, const ConfigKey& key) {
     if (auto value = BrokerLayers(context).in_force(key)) return value;
     return default_of(key);
+}
+
+std::int64_t topic_number_of_broker(const ConfigContext& context, std::string_view key) {
+    return to_int64(topic_value(context, *find_config(ConfigScope::topic, key), nullptr).value_or("0"));
+}
+
+std::optional<std::string> static_value(const ConfigContext& context, const ConfigKey& key) {
+    const ClusterState nothing_dynamic;
+    const ConfigContext as_started{nothing_dynamic, context.properties, context.node};
+    return key.scope == ConfigScope::topic ? topic_value(as_started, key, nullptr)
+                                           : broker_value(as_started, key);
 }
 
 EffectiveConfig topic_config(const ConfigContext& context, const ConfigKey& key, const ConfigMap* overrides) {
@@ -228,12 +231,12 @@ Status check_topic_configs(const ConfigContext& context, const ConfigMap& overri
                         fmt::format("Unknown topic config name: {}{}", name,
                                     nearest ? fmt::format("; did you mean {}?", *nearest) : ""));
         }
-        if (value.size() > k_value_chars_max) {
+        if (value.size() > k_config_value_chars_max) {
             return fail(
                 ErrorCode::invalid_config,
                 fmt::format("The configuration value of {} cannot be added because it exceeds the maximum "
                             "value size of {} bytes.",
-                            name, k_value_chars_max));
+                            name, k_config_value_chars_max));
         }
         TRY_STATUS(check_config_value(*key, value));
     }

@@ -61,6 +61,11 @@ std::optional<std::string> topic_value(const ConfigContext& context, const Confi
                                        const ConfigMap* overrides);
 std::optional<std::string> broker_value(const ConfigContext& context, const ConfigKey& key);
 
+// What a topic without configs of its own has, as a number.
+std::int64_t topic_number_of_broker(const ConfigContext& context, std::string_view key);
+// Of a topic or broker config when nothing dynamic counts: of the properties file, or the default.
+std::optional<std::string> static_value(const ConfigContext& context, const ConfigKey& key);
+
 // The value with the layers it comes from. The layers of a topic config are those of its first broker synonym
 // with their raw values; they start at the first that bears that synonym's name. So retention.ms has none
 // as long as only log.retention.hours is set, and its origin is then said to be the default.

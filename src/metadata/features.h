@@ -37,6 +37,7 @@ constexpr std::int16_t partition_version(
     if (metadata_version >= 23) return 2;
     return metadata_version >= 17 ? 1 : 0;
 }
+constexpr bool has_scram(std::int16_t metadata_version) { return metadata_version >= 11; }
 constexpr bool has_metadata_transactions(std::int16_t metadata_version) { return metadata_version >= 13; }
 constexpr bool has_controller_registration(std::int16_t metadata_version) { return metadata_version >= 15; }
 constexpr bool has_directory_assignment(std::int16_t metadata_version) { return metadata_version >= 17; }

@@ -2,6 +2,7 @@
 
 #include "base/assert.h"
 #include "raft/snapshot.h"
+#include "security/scram_keys.h"
 
 namespace gregor::node {
 namespace {
@@ -38,7 +39,7 @@ controller::ControllerParts Quorum::controller_parts(const NodeConfig& config, c
         const auto endpoint = voter_endpoint(listener);
         identity.endpoints.push_back({.name = endpoint.name, .host = endpoint.host, .port = endpoint.port});
     }
-    return {decisions, identity, settings, *this, *this, publisher};
+    return {decisions, identity, settings, *this, *this, passwords_, publisher};
 }
 
 raft::Driver::Settings Quorum::driver_settings(const NodeConfig& config, const Booted& booted) const {
@@ -95,6 +96,31 @@ void Quorum::on_became_leader(LeaderEpoch epoch) {
 metadata::Provenance Quorum::append(std::span<const Slice> records) {
     const auto end = driver_->append(views_of(records));
     return {end - 1, driver_->epoch(), ports_.clock.wall_clock_ms()};
+}
+
+controller::QuorumFacts Quorum::quorum() const {
+    controller::QuorumFacts facts{.leader_epoch = driver_->epoch(),
+                                  .high_watermark = driver_->high_watermark(),
+                                  .log_end_offset = driver_->end_offset(),
+                                  .now_ms = ports_.clock.wall_clock_ms(),
+                                  .kraft_version = driver_->kraft_version(),
+                                  .voters = {}};
+    for (const auto& voter : driver_->voters()) {
+        auto& row = facts.voters.emplace_back();
+        row.id = voter.id;
+        row.directory_id = voter.directory_id;
+        for (const auto& endpoint : voter.endpoints)
+            row.endpoints.push_back({.name = endpoint.name, .host = endpoint.host, .port = endpoint.port});
+    }
+    return facts;
+}
+
+controller::ScramServerKeys ScramPasswordKeys::derive(controller::ScramMechanism mechanism,
+                                                      Bytes salted_password) const {
+    const auto hash = mechanism == controller::ScramMechanism::sha_256 ? security::ScramHash::sha_256
+                                                                       : security::ScramHash::sha_512;
+    auto keys = security::scram_keys(hash, salted_password);
+    return {std::move(keys.stored_key), std::move(keys.server_key)};
 }
 
 void Quorum::close(Completion<Status> done) {

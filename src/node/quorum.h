@@ -23,6 +23,12 @@ public:
     virtual void on_quorum_failed(const Error& why) = 0;
 };
 
+// security/'s hashes behind the controller's port.
+struct ScramPasswordKeys final : controller::PasswordKeys {
+    controller::ScramServerKeys derive(controller::ScramMechanism mechanism,
+                                       Bytes salted_password) const override;
+};
+
 class Quorum final : public raft::RaftListener, public controller::RecordLog, public controller::IdSource {
 public:
     Quorum(const io::ShardPorts& ports, const NodeConfig& config, Booted& booted,
@@ -45,6 +51,7 @@ private:
 
     Offset end_offset() const override { return driver_->end_offset(); }
     metadata::Provenance append(std::span<const Slice> records) override;
+    controller::QuorumFacts quorum() const override;
     Uuid next() override { return io::random_uuid(ports_.random); }
 
     controller::ControllerParts controller_parts(const NodeConfig& config, const Booted& booted,
@@ -55,6 +62,7 @@ private:
     QuorumObserver& observer_;
     const std::optional<std::string> quorum_state_at_start_;
     MetadataLog log_;
+    const ScramPasswordKeys passwords_;
     controller::Controller controller_;
     std::unique_ptr<raft::Driver> driver_;
     std::optional<Error> bootstrap_error_;  // what start() reports

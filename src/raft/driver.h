@@ -63,6 +63,9 @@ public:
     bool is_leader() const { return raft_ != nullptr && raft_->role() == Role::leader; }
     LeaderEpoch epoch() const { return raft_->epoch(); }
     Offset end_offset() const { return raft_->end_offset(); }
+    Offset high_watermark() const { return raft_->high_watermark().value_or(Offset{0}); }
+    std::int16_t kraft_version() const { return raft_->kraft_version(); }
+    const VoterSet& voters() const { return raft_->voters(); }
     // One batch, all of it committed or none. Only while leader. Returns the offset behind it.
     Offset append(const std::vector<Bytes>& values);
 

@@ -86,6 +86,7 @@ public:
     LeaderEpoch epoch() const { return state_.leader_epoch; }
     Offset end_offset() const { return end_offset_; }
     std::optional<Offset> high_watermark() const { return high_watermark_; }
+    std::int16_t kraft_version() const { return kraft_version_; }
     const VoterSet& voters() const { return voters_; }
     void check_invariants() const;
 

@@ -4,19 +4,31 @@
 #include <array>
 
 #include "base/assert.h"
+#include "gen/api/alter_configs.h"
 #include "gen/api/api_versions.h"
+#include "gen/api/create_acls.h"
+#include "gen/api/create_delegation_token.h"
+#include "gen/api/delete_acls.h"
 #include "gen/api/delete_groups.h"
 #include "gen/api/delete_records.h"
+#include "gen/api/describe_acls.h"
+#include "gen/api/describe_client_quotas.h"
 #include "gen/api/describe_cluster.h"
 #include "gen/api/describe_configs.h"
+#include "gen/api/describe_delegation_token.h"
 #include "gen/api/describe_groups.h"
+#include "gen/api/describe_log_dirs.h"
 #include "gen/api/describe_topic_partitions.h"
+#include "gen/api/describe_user_scram_credentials.h"
+#include "gen/api/expire_delegation_token.h"
 #include "gen/api/fetch.h"
 #include "gen/api/find_coordinator.h"
 #include "gen/api/heartbeat.h"
+#include "gen/api/incremental_alter_configs.h"
 #include "gen/api/init_producer_id.h"
 #include "gen/api/join_group.h"
 #include "gen/api/leave_group.h"
+#include "gen/api/list_config_resources.h"
 #include "gen/api/list_groups.h"
 #include "gen/api/list_offsets.h"
 #include "gen/api/metadata.h"
@@ -24,8 +36,10 @@
 #include "gen/api/offset_fetch.h"
 #include "gen/api/offset_for_leader_epoch.h"
 #include "gen/api/produce.h"
+#include "gen/api/renew_delegation_token.h"
 #include "gen/api/sync_group.h"
 #include "server/call.h"
+#include "server/handlers/admin_handlers.h"
 #include "server/handlers/handlers.h"
 
 namespace gregor::server {
@@ -82,16 +96,59 @@ constexpr auto k_rows = std::to_array<ServedApi>({
     {.key = ApiKey::offset_for_leader_epoch,
      .run = HANDLED(offset_for_leader_epoch, OffsetForLeaderEpoch),
      .authorisation = "topic describe; cluster cluster_action"},
+    {.key = ApiKey::describe_acls,
+     .run = HANDLED(describe_acls, DescribeAcls),
+     .authorisation = "cluster describe"},
+    {.key = ApiKey::create_acls, .run = HANDLED(create_acls, CreateAcls), .authorisation = "cluster alter"},
+    {.key = ApiKey::delete_acls, .run = HANDLED(delete_acls, DeleteAcls), .authorisation = "cluster alter"},
     {.key = ApiKey::describe_configs,
      .run = HANDLED(describe_configs, DescribeConfigs),
      .authorisation = "topic, group or cluster describe_configs"},
+    {.key = ApiKey::alter_configs,
+     .run = HANDLED(alter_configs, AlterConfigs),
+     .authorisation = "topic, group or cluster alter_configs"},
+    {.key = ApiKey::describe_log_dirs,
+     .run = HANDLED(describe_log_dirs, DescribeLogDirs),
+     .authorisation = "cluster describe"},
     {.key = ApiKey::create_partitions, .authorisation = "topic alter"},
+    {.key = ApiKey::create_delegation_token,
+     .run = HANDLED(create_delegation_token, CreateDelegationToken),
+     .authorisation = "none; authenticated listeners only"},
+    {.key = ApiKey::renew_delegation_token,
+     .run = HANDLED(renew_delegation_token, RenewDelegationToken),
+     .authorisation = "none; authenticated listeners only"},
+    {.key = ApiKey::expire_delegation_token,
+     .run = HANDLED(expire_delegation_token, ExpireDelegationToken),
+     .authorisation = "none; authenticated listeners only"},
+    {.key = ApiKey::describe_delegation_token,
+     .run = HANDLED(describe_delegation_token, DescribeDelegationToken),
+     .authorisation = "none; authenticated listeners only"},
     {.key = ApiKey::delete_groups,
      .run = HANDLED(delete_groups, DeleteGroups),
      .authorisation = "group delete"},
+    {.key = ApiKey::elect_leaders, .authorisation = "cluster alter"},
+    {.key = ApiKey::incremental_alter_configs,
+     .run = HANDLED(incremental_alter_configs, IncrementalAlterConfigs),
+     .authorisation = "topic, group or cluster alter_configs"},
+    {.key = ApiKey::alter_partition_reassignments, .authorisation = "cluster alter"},
+    {.key = ApiKey::list_partition_reassignments, .authorisation = "cluster describe"},
+    {.key = ApiKey::describe_client_quotas,
+     .run = HANDLED(describe_client_quotas, DescribeClientQuotas),
+     .authorisation = "cluster describe_configs"},
+    {.key = ApiKey::alter_client_quotas, .authorisation = "cluster alter_configs"},
+    {.key = ApiKey::describe_user_scram_credentials,
+     .run = HANDLED(describe_user_scram_credentials, DescribeUserScramCredentials),
+     .authorisation = "cluster describe"},
+    {.key = ApiKey::alter_user_scram_credentials, .authorisation = "cluster alter"},
+    {.key = ApiKey::describe_quorum, .authorisation = "cluster describe"},
+    {.key = ApiKey::update_features, .authorisation = "cluster alter"},
     {.key = ApiKey::describe_cluster,
      .run = HANDLED(describe_cluster, DescribeCluster),
      .authorisation = "none; cluster describe to see operations"},
+    {.key = ApiKey::unregister_broker, .authorisation = "cluster alter"},
+    {.key = ApiKey::list_config_resources,
+     .run = HANDLED(list_config_resources, ListConfigResources),
+     .authorisation = "cluster describe_configs"},
     {.key = ApiKey::describe_topic_partitions,
      .run = HANDLED(describe_topic_partitions, DescribeTopicPartitions),
      .authorisation = "topic describe"},

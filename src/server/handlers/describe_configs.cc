@@ -8,12 +8,14 @@
 #include <charconv>
 #include <deque>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "metadata/effective_config.h"
 #include "metadata/image_source.h"
+#include "metadata/resource_rules.h"
 #include "metadata/topic_name.h"
 #include "server/config.h"
 #include "server/handlers/handlers.h"
@@ -187,7 +189,7 @@ private:
         const auto* defaults = image_->config(ConfigResourceType::broker, "");
         if (resource.resource_name.empty()) {
             describe_defaults(wanted, row, defaults);
-            add_unknown(wanted, row, ConfigScope::broker, defaults, ConfigOrigin::dynamic_default_broker);
+            add_others(wanted, row, {.own = nullptr, .defaults = defaults, .is_of_defaults = true});
             return {};
         }
         TRY_STATUS(check_broker(resource.resource_name, " or empty string,"));
@@ -196,8 +198,7 @@ private:
             add(row, metadata::broker_config(configs_, key));
         }
         const auto* own = image_->config(ConfigResourceType::broker, std::to_string(configs_.node.value()));
-        add_unknown(wanted, row, ConfigScope::broker, own, ConfigOrigin::dynamic_broker);
-        add_unknown(wanted, row, ConfigScope::broker, defaults, ConfigOrigin::dynamic_default_broker);
+        add_others(wanted, row, {.own = own, .defaults = defaults});
         return {};
     }
 
@@ -259,17 +260,11 @@ private:
         row.is_sensitive = is_hidden;
         row.config_type = static_cast<std::int8_t>(config.key->type);
         row.documentation = std::nullopt;
-        if (request_.include_synonyms) add_synonyms(row, config, is_hidden);
-        result.configs.push_back(std::move(row));
-    }
-
-    static void add_synonyms(ConfigRow& row, const EffectiveConfig& config, bool is_hidden) {
-        for (const auto& layer : config.layers) {
-            auto& synonym = row.synonyms.emplace_back();
-            synonym.name = layer.name;
-            synonym.value = is_hidden ? std::nullopt : std::optional<std::string_view>(layer.value);
-            synonym.source = static_cast<std::int8_t>(layer.origin);
+        if (request_.include_documentation) row.documentation = config.key->documentation;
+        if (request_.include_synonyms) {
+            for (const auto& layer : config.layers) add_synonym(row, layer);
         }
+        result.configs.push_back(std::move(row));
     }
 
     // Names outside the table are kept for somebody's plugin. They may be secrets, so their values are not
@@ -279,20 +274,65 @@ private:
         if (configs == nullptr) return;
         for (const auto& [name, value] : *configs) {
             if (metadata::find_config(scope, name) != nullptr || !wanted.has(name)) continue;
-            if (std::ranges::find(result.configs, name, &ConfigRow::name) != result.configs.end()) continue;
             auto& row = result.configs.emplace_back();
             row.name = name;
             row.value = std::nullopt;
-            row.read_only = scope == ConfigScope::broker;
             row.config_source = static_cast<std::int8_t>(origin);
             row.is_sensitive = true;
             row.documentation = std::nullopt;
-            if (!request_.include_synonyms) continue;
-            auto& synonym = row.synonyms.emplace_back();
-            synonym.name = name;
-            synonym.value = std::nullopt;
-            synonym.source = row.config_source;
+            if (request_.include_synonyms) add_synonym(row, {name, value, origin});
         }
+    }
+
+    // What is set dynamically for a broker beyond its table: quotas, configs of one listener, unknown names.
+    struct DynamicLayers {
+        const ConfigMap* own = nullptr;
+        const ConfigMap* defaults = nullptr;
+        bool is_of_defaults = false;  // the resource is the default of all brokers
+    };
+    void add_others(const WantedKeys& wanted, ResultRow& result, const DynamicLayers& layers) {
+        std::set<std::string_view> names;
+        for (const auto* configs : {layers.own, layers.defaults}) {
+            if (configs == nullptr) continue;
+            for (const auto& [name, value] : *configs) {
+                if (metadata::find_config(ConfigScope::broker, name) == nullptr && wanted.has(name))
+                    names.insert(name);
+            }
+        }
+        for (const auto name : names) add_other(result, name, layers);
+    }
+
+    void add_other(ResultRow& result, std::string_view name, const DynamicLayers& layers) {
+        const auto* key = metadata::find_broker_config(name);
+        const bool is_of_listener = metadata::has_listener_prefix(name);
+        auto& kept = kept_configs_.emplace_back();
+        const auto add_layer = [&](const ConfigMap* configs, ConfigOrigin origin) {
+            const auto* value = configs == nullptr ? nullptr : configs->find(name);
+            if (value != nullptr) kept.layers.push_back({name, *value, origin});
+        };
+        add_layer(layers.own, ConfigOrigin::dynamic_broker);
+        add_layer(layers.defaults, ConfigOrigin::dynamic_default_broker);
+        auto& row = result.configs.emplace_back();
+        row.name = name;
+        row.is_sensitive = key == nullptr || key->is_sensitive();
+        row.value = row.is_sensitive ? std::nullopt : std::optional<std::string_view>(kept.layers[0].value);
+        row.config_source = static_cast<std::int8_t>(kept.layers[0].origin);
+        row.config_type = key == nullptr ? std::int8_t{0} : static_cast<std::int8_t>(key->type);
+        row.read_only = key == nullptr || is_of_listener;
+        row.documentation = std::nullopt;
+        if (key != nullptr && request_.include_documentation) row.documentation = key->documentation;
+        if (!request_.include_synonyms) return;
+        if (key != nullptr && is_of_listener && !layers.is_of_defaults)
+            std::ranges::move(metadata::broker_config(configs_, *key).layers,
+                              std::back_inserter(kept.layers));
+        for (const auto& layer : kept.layers) add_synonym(row, layer);
+    }
+
+    static void add_synonym(ConfigRow& row, const metadata::ConfigLayer& layer) {
+        auto& synonym = row.synonyms.emplace_back();
+        synonym.name = layer.name;
+        synonym.value = row.is_sensitive ? std::nullopt : std::optional<std::string_view>(layer.value);
+        synonym.source = static_cast<std::int8_t>(layer.origin);
     }
 
     std::string_view keep(std::string text) { return kept_texts_.emplace_back(std::move(text)); }

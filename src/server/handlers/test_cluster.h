@@ -107,6 +107,11 @@ public:
         replay(record, 0);
     }
 
+    template <class Record>
+    void replay_record(const Record& record, std::int16_t version) {
+        replay(record, version);
+    }
+
     // Asks on the listener PLAINTEXT; the answer, encoded and decoded again as the client sees it, lives
     // until the next question.
     template <class Request, class Response>

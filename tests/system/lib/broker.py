@@ -48,8 +48,10 @@ def gregor_binary() -> Path:
     raise FileNotFoundError("no gregor binary: ./dev build release gregor")
 
 
-def free_port() -> int:
+def free_port(taken: int = 0) -> int:
     for port in random.sample(PORTS, 200):
+        if port == taken:
+            continue
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
@@ -73,7 +75,7 @@ class Broker:
         self.folder = scratch(name)
         self.data = self.folder / "data"
         self.port = free_port()
-        self.controller_port = free_port()
+        self.controller_port = free_port(taken=self.port)
         self.overrides = overrides
         self.properties = self.folder / "server.properties"
         self.process: subprocess.Popen | None = None

@@ -25,3 +25,19 @@ def version() -> str:
     """The version of Kafka whose tools these are."""
     classpath = subprocess.run([PEER, "classpath"], capture_output=True, text=True, check=True).stdout
     return re.search(r"/kafka-clients-([\d.]+)\.jar", classpath)[1]
+
+
+def run_many(calls: list[tuple]) -> list[str]:
+    """What each call (a tool's name and arguments) prints, all of them in one JVM; exit codes other than 0 are shown."""
+    lines = "".join("\t".join(map(str, call)) + "\n" for call in calls)
+    ran = subprocess.run([str(PEER), "tools"], input=lines.encode(), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                         timeout=LIMIT_S + 2 * len(calls))
+    if ran.returncode != 0:
+        raise RuntimeError(f"kafka tools left with {ran.returncode}: {ran.stderr.decode()}")
+    printed, rest = [], ran.stdout
+    for _ in calls:
+        head, _, rest = rest.partition(b"\n")
+        code, size = map(int, head.split())
+        printed.append(rest[:size].decode() + (f"exit code {code}\n" if code else ""))
+        rest = rest[size:]
+    return printed
