@@ -5,6 +5,7 @@
 #include <array>
 #include <cmath>
 #include <limits>
+#include <map>
 #include <set>
 
 #include "controller/administration.h"
@@ -88,7 +89,10 @@ public:
         : request_(request), context_(context) {}
 
     Decision<msg::AlterClientQuotasResponse> decide() {
-        for (const auto& entry : request_.entries) entities_.push_back(entity_of(entry));
+        for (const auto& entry : request_.entries) {
+            entities_.push_back(entity_of(entry));
+            ++mentions_[entities_.back()];
+        }
         std::set<QuotaEntity> answered;
         for (std::size_t i = 0; i < entities_.size(); ++i) {
             if (!answered.insert(entities_[i]).second) continue;
@@ -101,8 +105,7 @@ public:
 
 private:
     Status alter(const QuotaEntity& entity, const Entry& entry) {
-        if (std::ranges::count(entities_, entity) > 1)
-            return refused("An entity must appear at most once in a request");
+        if (mentions_[entity] > 1) return refused("An entity must appear at most once in a request");
         TRY_STATUS(check_entity(entity));
         std::set<std::string_view> keys;
         std::vector<Slice> records;
@@ -161,6 +164,7 @@ private:
     const msg::AlterClientQuotasRequest& request_;
     const DecisionContext& context_;
     std::vector<QuotaEntity> entities_;
+    std::map<QuotaEntity, int> mentions_;
     Decision<msg::AlterClientQuotasResponse> decision_;
 };
 

@@ -5,7 +5,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <set>
+#include <map>
+#include <type_traits>
+#include <utility>
 
 #include "gen/meta/clear_elr.h"
 #include "gen/meta/config.h"
@@ -199,6 +201,7 @@ public:
         bool all_known = true;
         for (const auto& resource : request_.resources) {
             wishes_.push_back(to_wish(resource));
+            ++mentions_[{wishes_.back().type, wishes_.back().name}];
             all_known &= std::ranges::all_of(wishes_.back().changes, [](const auto& change) {
                 return metadata::is_known(change.operation);
             });
@@ -219,9 +222,7 @@ public:
 
 private:
     void decide_one(const Wish& wish) {
-        if (std::ranges::count_if(wishes_, [&wish](const Wish& other) {
-                return other.type == wish.type && other.name == wish.name;
-            }) > 1)
+        if (mentions_[{wish.type, wish.name}] > 1)
             return answer(wish, {ErrorCode::invalid_request, "Each resource must appear at most once."});
         Alteration alteration(wish, context_);
         auto records = alteration.records();
@@ -258,6 +259,7 @@ private:
     const Request& request_;
     const DecisionContext& context_;
     std::vector<Wish> wishes_;
+    std::map<std::pair<ConfigResourceType, std::string_view>, int> mentions_;
     std::vector<Slice> clear_elr_;
     Decision<Response> decision_;
 };

@@ -148,8 +148,8 @@ TEST_F(Configs, RefusesBadValuesAndResources) {
     EXPECT_EQ(alter({{client_metrics, "", {{"interval.ms", set, "10000"}}}}), "42");
     EXPECT_EQ(alter({{topic, "a", {{"retention.ms", set, "9"}}}, {topic, "a", {{"flush.ms", set, "9"}}}}),
               "42 42");
-    const auto unknown = static_cast<metadata::ConfigOperation>(7);
-    EXPECT_EQ(alter({{topic, "a", {{"retention.ms", unknown, "9"}}}, {topic, "b", {{"flush.ms", set, "9"}}}}),
+    const auto strange = static_cast<metadata::ConfigOperation>(7);
+    EXPECT_EQ(alter({{topic, "a", {{"retention.ms", strange, "9"}}}, {topic, "b", {{"flush.ms", set, "9"}}}}),
               "-1 -1");
     std::string long_list = "0:1";
     for (int i = 2; i < 8'000; ++i) long_list += fmt::format(",0:{}", i);

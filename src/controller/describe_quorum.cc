@@ -6,6 +6,7 @@ namespace {
 
 using Response = msg::DescribeQuorumResponse;
 constexpr std::string_view k_topic = "__cluster_metadata";
+constexpr std::int16_t k_voters_from = 2;  // their directories and endpoints
 
 bool asks_for_the_log(const msg::DescribeQuorumRequest& request) {
     return request.topics.size() == 1 && request.topics[0].topic_name == k_topic &&
@@ -28,7 +29,7 @@ void refuse(const msg::DescribeQuorumRequest& request, Response& response) {
 
 }  // namespace
 
-Decision<Response> decide(const msg::DescribeQuorumRequest& request, std::int16_t,
+Decision<Response> decide(const msg::DescribeQuorumRequest& request, std::int16_t version,
                           const DecisionContext& context) {
     Decision<Response> decision;
     auto& response = decision.response;
@@ -48,10 +49,11 @@ Decision<Response> decide(const msg::DescribeQuorumRequest& request, std::int16_
     for (const auto& voter : quorum.voters) {
         auto& state = partition.current_voters.emplace_back();
         state.replica_id = voter.id.value();
-        state.replica_directory_id = voter.directory_id;
         state.log_end_offset = quorum.log_end_offset.value();
         state.last_fetch_timestamp = quorum.now_ms;  // of the leader, which is always caught up
         state.last_caught_up_timestamp = quorum.now_ms;
+        if (version < k_voters_from) continue;
+        state.replica_directory_id = voter.directory_id;
         auto& node = response.nodes.emplace_back();
         node.node_id = voter.id.value();
         for (const auto& endpoint : voter.endpoints) {

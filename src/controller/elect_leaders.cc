@@ -1,7 +1,7 @@
 // ElectLeaders v0..v2.   v0 elects preferred leaders only · v1 unclean elections too (KIP-460)
 #include <fmt/format.h>
 
-#include <algorithm>
+#include <set>
 
 #include "controller/administration.h"
 #include "controller/leadership.h"
@@ -78,7 +78,7 @@ private:
         auto record =
             elect_leader(context_, *topic, index, is_unclean_ ? Election::unclean : Election::preferred);
         if (record) {
-            elected_.push_back({topic->id, index});
+            elected_.insert({topic->id, index});
             decision_.records.push_back(std::move(*record));
             return {};
         }
@@ -91,14 +91,12 @@ private:
     }
 
     // In this very request: the record that was decided is not applied yet.
-    bool already_elected(Uuid topic, PartitionIndex index) const {
-        return std::ranges::find(elected_, TopicPartitionId{topic, index}) != elected_.end();
-    }
+    bool already_elected(Uuid topic, PartitionIndex index) const { return elected_.contains({topic, index}); }
 
     const msg::ElectLeadersRequest& request_;
     const DecisionContext& context_;
     const bool is_unclean_;
-    std::vector<TopicPartitionId> elected_;
+    std::set<TopicPartitionId> elected_;
     Decision<msg::ElectLeadersResponse> decision_{
         .records = {}, .atomic = false, .response = {}, .texts = {}};
 };

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 #include "controller/administration.h"
 #include "controller/placement.h"
@@ -122,8 +123,7 @@ private:
         const TopicPartitionId id{topic->id, index};
         const auto replicas = TRY(wish.replicas ? target(wish, *partition) : reverted(*partition));
         auto record = TRY(NewReplicas(*partition, context_).record(id, replicas));
-        if (!record || std::ranges::find(changed_, id) != changed_.end()) return {};
-        changed_.push_back(id);
+        if (!record || !changed_.insert(id).second) return {};
         decision_.records.push_back(std::move(*record));
         return {};
     }
@@ -160,7 +160,7 @@ private:
 
     const msg::AlterPartitionReassignmentsRequest& request_;
     const DecisionContext& context_;
-    std::vector<TopicPartitionId> changed_;
+    std::set<TopicPartitionId> changed_;
     Decision<msg::AlterPartitionReassignmentsResponse> decision_{
         .records = {}, .atomic = false, .response = {}, .texts = {}};
 };

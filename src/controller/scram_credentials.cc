@@ -1,6 +1,7 @@
 // AlterUserScramCredentials v0 (KIP-554). A user succeeds or fails as a whole; passwords come salted and
 // leave as the two keys that a server needs.
 #include <map>
+#include <set>
 
 #include "controller/administration.h"
 #include "gen/meta/remove_user_scram_credential.h"
@@ -84,9 +85,7 @@ private:
 
     // A user who was named twice is answered once.
     void answer(std::string_view user, const Status& status) {
-        for (const auto& row : decision_.response.results) {
-            if (row.user == user) return;
-        }
+        if (!answered_.insert(user).second) return;
         auto& row = decision_.response.results.emplace_back();
         row.user = user;
         row.error_message = std::nullopt;
@@ -98,6 +97,7 @@ private:
     const msg::AlterUserScramCredentialsRequest& request_;
     const DecisionContext& context_;
     std::map<std::string_view, int> mentions_;
+    std::set<std::string_view> answered_;
     Decision<msg::AlterUserScramCredentialsResponse> decision_;
 };
 

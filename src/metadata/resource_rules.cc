@@ -223,7 +223,8 @@ Status check_threads(const BrokerValues& values) {
 
 Status check_log_settings(const BrokerValues& values) {
     constexpr std::int64_t k_buffer_min = 1 << 20;
-    if (values.number("log.cleaner.dedupe.buffer.size") / values.number("log.cleaner.threads") <=
+    if (values.number("log.cleaner.dedupe.buffer.size") /
+            std::max<std::int64_t>(values.number("log.cleaner.threads"), 1) <=
         k_buffer_min)
         return refused("log.cleaner.dedupe.buffer.size must be more than 1 MiB per cleaner thread");
     const auto retention = topic_number_of_broker(values.later(), "retention.ms");

@@ -62,7 +62,7 @@ private:
     QuorumObserver& observer_;
     const std::optional<std::string> quorum_state_at_start_;
     MetadataLog log_;
-    const ScramPasswordKeys passwords_;
+    const ScramPasswordKeys passwords_{};
     controller::Controller controller_;
     std::unique_ptr<raft::Driver> driver_;
     std::optional<Error> bootstrap_error_;  // what start() reports

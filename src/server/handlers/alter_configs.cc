@@ -8,10 +8,13 @@
 #include <algorithm>
 #include <charconv>
 #include <deque>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
 #include <string>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "gen/api/incremental_alter_configs.h"
@@ -89,6 +92,8 @@ public:
 
     // What is left for the controller; none when everything has its answer.
     std::optional<metadata::ForwardedRequest> prepare() {
+        for (const auto& resource : request_.resources)
+            ++mentions_[{resource.resource_type, resource.resource_name}];
         Request forwarded;
         forwarded.validate_only = request_.validate_only;
         for (const auto& resource : request_.resources) {
@@ -135,11 +140,7 @@ public:
 private:
     template <class Resource>
     Status check(const Resource& resource) const {
-        const auto same = [&resource](const auto& other) {
-            return other.resource_type == resource.resource_type &&
-                   other.resource_name == resource.resource_name;
-        };
-        if (std::ranges::count_if(request_.resources, same) > 1)
+        if (mentions_.at({resource.resource_type, resource.resource_name}) > 1)
             return fail(ErrorCode::invalid_request, "Each resource must appear at most once.");
         std::vector<ConfigChange> changes;
         for (const auto& config : resource.configs) changes.push_back(to_change(config));
@@ -238,6 +239,7 @@ private:
     RequestContext& context_;
     const Ref<const metadata::Image> image_;
     Response response_;
+    std::map<std::pair<std::int8_t, std::string_view>, int> mentions_;
     std::vector<std::size_t> forwarded_rows_;
     std::deque<std::string> texts_;
     Slice answer_;  // of the controller; the response views it

@@ -23,7 +23,7 @@ public:
 
     void list(metadata::ConfigResourceType type) {
         if (type == topic) {
-            for (const auto& [name, topic] : image_->topics_by_name) add(type, name);
+            for (const auto& [name, found] : image_->topics_by_name) add(type, name);
         } else if (type == broker || type == broker_logger) {
             for (const auto& [id, registration] : image_->brokers)
                 add(type, names_.emplace_back(std::to_string(id.value())));
