@@ -15,6 +15,8 @@
 namespace gregor::controller {
 namespace {
 
+using testing::World;
+
 std::string code(ErrorCode error) { return std::to_string(static_cast<int>(error)); }
 
 class Administration : public ::testing::Test {

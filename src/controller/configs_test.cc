@@ -16,6 +16,7 @@ using enum metadata::ConfigOperation;
 using enum metadata::ConfigResourceType;
 using Type = metadata::ConfigResourceType;
 using metadata::ConfigChange;
+using testing::World;
 
 struct Ask {
     Type type = topic;
