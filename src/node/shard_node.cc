@@ -22,13 +22,15 @@ coordinator::GroupConfig group_config(const Settings& settings) {
     return config;
 }
 
-replication::ReplicaShardConfig replica_config(const NodeConfig& config) {
+replication::ReplicaShardConfig replica_config(const NodeConfig& config, const MemoryPlan& memory) {
     const auto duration = [&](std::string_view key) {
         constexpr std::int64_t k_ms_max = std::int64_t{10} * 365 * 24 * 3'600'000;
         return Duration::millis(std::min(config.settings.number(key), k_ms_max));
     };
     return {.broker_id = config.node_id,
             .durability = config.durability,
+            .tail_cache_bytes = memory.tail_cache_bytes,
+            .write_queue_bytes = memory.write_queue_bytes,
             .initial_task_delay = duration("log.initial.task.delay.ms"),
             .retention_check_interval = duration("log.retention.check.interval.ms"),
             .producer_expiration_interval = duration("producer.id.expiration.check.interval.ms")};
@@ -45,6 +47,18 @@ server::FetchSessions::Config session_config(const server::ServerConfig& server,
     return config;
 }
 
+// A directory that failed on one shard has failed on all of them.
+struct OfflineNews {
+    io::Shards* shards;
+    std::vector<replication::ReplicaShard*> replica_shards;
+    void operator()(std::size_t directory, const Error& why) const {
+        for (std::uint32_t i = 0; i < replica_shards.size(); ++i) {
+            auto* shard = replica_shards[i];
+            shards->submit(ShardId{i}, [shard, directory, why] { shard->take_offline(directory, why); });
+        }
+    }
+};
+
 }  // namespace
 
 ShardNode::ShardNode(const io::ShardPorts& ports, const NodeParts& parts,
@@ -52,7 +66,7 @@ ShardNode::ShardNode(const io::ShardPorts& ports, const NodeParts& parts,
     : ports_(ports),
       image_(parts.first_image),
       channel_(std::move(channel)),
-      replica_shard_(ports, replica_config(parts.config), parts.dirs, parts.config.settings,
+      replica_shard_(ports, replica_config(parts.config, parts.memory), parts.dirs, parts.config.settings,
                      parts.checkpointer, *this),
       replicas_(ports),
       partition_writer_(ports, replica_shard_, replicas_),
@@ -66,6 +80,7 @@ ShardNode::ShardNode(const io::ShardPorts& ports, const NodeParts& parts,
       producer_ids_(
           {.ports = ports, .broker_id = parts.config.node_id, .images = image_, .controller = *channel_}),
       fetch_sessions_(session_config(parts.server, ports)),
+      waiting_fetches_(replicas_),
       services_{.ports = ports,
                 .config = parts.server,
                 .images = image_,
@@ -76,7 +91,9 @@ ShardNode::ShardNode(const io::ShardPorts& ports, const NodeParts& parts,
                 .groups = groups_,
                 .producer_ids = producer_ids_,
                 .authorizer = parts.authorizer,
-                .fetch_sessions = fetch_sessions_},
+                .fetch_sessions = fetch_sessions_,
+                .waiting_fetches = waiting_fetches_,
+                .quotas = parts.quotas},
       server_(services_, server::ApiTable::standard()) {}
 
 ShardNode::~ShardNode() = default;
@@ -97,6 +114,7 @@ void ShardNode::connect(const std::vector<std::unique_ptr<ShardNode>>& shards) {
             ports_.shards.submit(ShardId{i}, [shard, name] { shard->on_folder_free(name); });
         }
     });
+    replica_shard_.set_offline_broadcast(OfflineNews{&ports_.shards, replica_shards});
     replicas_.connect(std::move(replica_shards));
     groups_.connect(std::move(coordinators));
 }

@@ -16,6 +16,7 @@
 #include "server/handlers/handlers.h"
 #include "server/leader_hints.h"
 #include "server/request_context.h"
+#include "server/waiting_fetches.h"
 
 namespace gregor::server {
 namespace {
@@ -25,8 +26,6 @@ using msg::FetchResponse;
 using replication::FetchOutcome;
 
 constexpr std::int16_t k_storage_error_from = 6;
-// A longer wait ends here with an empty answer: what a client that has gone away still holds ends with it.
-constexpr std::int32_t k_wait_ms_max = 300'000;
 // Smaller reads from the disk are copied, with their checksums looked at: cheaper than a system call of their
 // own for each partition.
 constexpr std::size_t k_file_range_bytes_min = std::size_t{16} << 10;
@@ -58,13 +57,18 @@ public:
         options.file_range_bytes_min = k_file_range_bytes_min;
         // A partition that is refused here does not end the wait for the others: Kafka's way, which keeps a
         // client with one deleted topic from asking in a tight loop.
-        options.deadline = self.context_.deadline(std::min(self.request_.max_wait_ms, k_wait_ms_max));
+        options.deadline = self.context_.deadline(self.request_.max_wait_ms);
+        if (self.fetches_.empty()) return self.finish({});
         auto fetches = std::exchange(self.fetches_, {});
-        self.context_.services().replicas.fetch(
-            std::move(fetches), options,
-            [call = std::move(call)](std::vector<FetchOutcome> outcomes) mutable {
-                call->finish(std::move(outcomes));
-            });
+        // From here on the call may only be touched by its completion, which comes in a later turn.
+        const auto connection = self.context_.connection();
+        auto& services = self.context_.services();
+        const auto fetch =
+            services.replicas.fetch(std::move(fetches), options,
+                                    [call = std::move(call)](std::vector<FetchOutcome> outcomes) mutable {
+                                        call->finish(std::move(outcomes));
+                                    });
+        services.waiting_fetches.note(connection, fetch);
     }
 
 private:
@@ -208,8 +212,11 @@ private:
     }
 
     FetchSession* create_session() {
-        auto* session =
-            asked_.empty() ? nullptr : sessions_.create(uses_topic_ids(), asked_.size(), context_.now());
+        if (asked_.empty()) return nullptr;
+        auto* session = sessions_.create({.uses_topic_ids = uses_topic_ids(),
+                                          .is_privileged = is_follower(),
+                                          .partition_count = asked_.size()},
+                                         context_.now());
         if (session == nullptr) return nullptr;
         for (const auto& partition : asked_) session->put(partition);
         return session;
