@@ -4,10 +4,13 @@
 #include <gtest/gtest.h>
 
 #include "controller/testing.h"
+#include "gen/api/broker_heartbeat.h"
+#include "gen/api/broker_registration.h"
 #include "gen/api/create_topics.h"
 #include "gen/meta/clear_elr.h"
 #include "gen/meta/config.h"
 #include "metadata/config_change.h"
+#include "metadata/features.h"
 
 namespace gregor::controller {
 namespace {
@@ -28,6 +31,7 @@ class Configs : public ::testing::Test {
 protected:
     Configs() {
         world.controller.on_became_leader(LeaderEpoch{1});
+        join();
         for (const std::string_view name : {"a", "b"}) {
             msg::CreateTopicsRequest request;
             auto& wish = request.topics.emplace_back();
@@ -36,9 +40,25 @@ protected:
             assignment.broker_ids = {1};
             wish.num_partitions = -1;
             wish.replication_factor = -1;
-            world.call<msg::CreateTopicsResponse>(request);
+            EXPECT_EQ(world.call<msg::CreateTopicsResponse>(request).topics.at(0).error_code,
+                      ErrorCode::none);
         }
-        world.new_records();
+    }
+
+    // A broker that serves.
+    void join() {
+        msg::BrokerRegistrationRequest registration;
+        registration.broker_id = 1;
+        registration.cluster_id = "AAAAAAAAQACAAAAAAAAAAQ";
+        registration.incarnation_id = Uuid{3, 1};
+        registration.log_dirs = {Uuid{4, 1}};
+        for (const auto& feature : metadata::supported_features())
+            registration.features.push_back({feature.name, feature.min, feature.max, {}});
+        msg::BrokerHeartbeatRequest heartbeat;
+        heartbeat.broker_id = 1;
+        heartbeat.broker_epoch = world.call<msg::BrokerRegistrationResponse>(registration).broker_epoch;
+        heartbeat.current_metadata_offset = world.log.end_offset().value();
+        EXPECT_FALSE(world.call<msg::BrokerHeartbeatResponse>(heartbeat).is_fenced);
     }
 
     // The code of each resource, then the configs that were written.

@@ -67,7 +67,9 @@ TEST(Validate, NegativeTimesAreNotRewritten) {
         const auto rewritten = rewrite_batch(BatchView(slice.bytes()), *validated, rules, Offset{0},
                                              LeaderEpoch{0}, decompressor);
         EXPECT_EQ(rewritten.has_value(), timestamp == -1);
-        if (!rewritten) EXPECT_EQ(rewritten.error().code, ErrorCode::unknown_server_error);
+        if (!rewritten) {
+            EXPECT_EQ(rewritten.error().code, ErrorCode::unknown_server_error);
+        }
     }
 }
 

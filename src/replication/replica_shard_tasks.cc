@@ -145,8 +145,7 @@ struct ReplicaShard::ReadGather final : RefCounted {
           fetches(std::move(list)),
           options(how),
           done(std::move(answer)),
-          left(static_cast<std::size_t>(std::max(how.max_bytes, 0))),
-          is_empty_so_far(!how.is_continued) {
+          left(static_cast<std::size_t>(std::max(how.max_bytes, 0))) {
         outcomes.reserve(fetches.size());
     }
 
@@ -207,7 +206,7 @@ struct ReplicaShard::ReadGather final : RefCounted {
     Completion<std::vector<FetchOutcome>> done;
     std::size_t left;
     std::vector<FetchOutcome> outcomes;
-    bool is_empty_so_far;
+    bool is_empty_so_far = true;
     bool is_reading = false;  // a read was asked for and has not answered
     bool is_waiting = false;  // and read_next has returned meanwhile
 };

@@ -54,13 +54,6 @@ std::vector<Request> pick(std::vector<Request>& from, const std::vector<std::siz
     return picked;
 }
 
-// Whether the partitions could together give more than the request as a whole takes.
-bool is_over_budget(const std::vector<PartitionFetch>& fetches, const FetchOptions& options) {
-    std::int64_t bytes = 0;
-    for (const auto& fetch : fetches) bytes += std::max(fetch.max_bytes, 0);
-    return bytes > options.max_bytes;
-}
-
 std::size_t min_bytes_of(const FetchOptions& options) {
     return static_cast<std::size_t>(std::max(options.min_bytes, 0));
 }
@@ -158,30 +151,21 @@ void Replicas::read_parts(std::uint64_t id, Fetch& fetch) {
     if (fetch.parts.empty()) return answer(id);
     fetch.missing_parts = fetch.parts.size();
     fetch.bytes_found = 0;
-    fetch.one_part_at_a_time = fetch.parts.size() > 1 && is_over_budget(fetch.requests, fetch.options);
-    const auto at_once = fetch.one_part_at_a_time ? 1 : fetch.parts.size();
-    // Never answered inside this loop: the answer of the own shard, too, comes through its mailbox.
-    for (std::size_t i = 0; i < at_once; ++i) read_part(id, fetch, i);
-}
-
-void Replicas::read_part(std::uint64_t id, Fetch& fetch, std::size_t part) {
-    const auto owner = fetch.parts[part].owner;
-    std::vector<PartitionFetch> picked;
-    for (const auto place : fetch.parts[part].places) picked.push_back(fetch.requests[place]);
-    auto options = fetch.options;
-    const auto budget = static_cast<std::size_t>(std::max(options.max_bytes, 0));
-    if (fetch.one_part_at_a_time) {
-        options.max_bytes = static_cast<std::int32_t>(budget - std::min(budget, fetch.bytes_found));
-        options.is_continued = fetch.bytes_found > 0;
-    }
-    auto* shard = shards_[owner.value()];
-    ports_.shards.submit(owner, [this, shard, id, part, options, picked = std::move(picked)]() mutable {
-        shard->read(std::move(picked), options, [this, id, part](std::vector<FetchOutcome> outcomes) {
-            ports_.shards.submit(ports_.shard, [this, id, part, outcomes = std::move(outcomes)]() mutable {
-                on_part_read(id, part, std::move(outcomes));
+    for (std::size_t i = 0; i < fetch.parts.size(); ++i) {
+        const auto owner = fetch.parts[i].owner;
+        std::vector<PartitionFetch> picked;
+        for (const auto place : fetch.parts[i].places) picked.push_back(fetch.requests[place]);
+        auto* shard = shards_[owner.value()];
+        // Never answered inside this loop: the answer of the own shard, too, comes through its mailbox.
+        ports_.shards.submit(owner, [this, shard, id, i, options = fetch.options,
+                                     picked = std::move(picked)]() mutable {
+            shard->read(std::move(picked), options, [this, id, i](std::vector<FetchOutcome> outcomes) {
+                ports_.shards.submit(ports_.shard, [this, id, i, outcomes = std::move(outcomes)]() mutable {
+                    on_part_read(id, i, std::move(outcomes));
+                });
             });
         });
-    });
+    }
 }
 
 void Replicas::on_part_read(std::uint64_t id, std::size_t part, std::vector<FetchOutcome> outcomes) {
@@ -194,10 +178,7 @@ void Replicas::on_part_read(std::uint64_t id, std::size_t part, std::vector<Fetc
         fetch.bytes_found += outcomes[i].records.size();
         fetch.outcomes[places[i]] = std::move(outcomes[i]);
     }
-    if (--fetch.missing_parts > 0) {
-        if (fetch.one_part_at_a_time) read_part(id, fetch, part + 1);
-        return;
-    }
+    if (--fetch.missing_parts > 0) return;
     if (fetch.is_over || is_enough(fetch)) return answer(id);
     watch_parts(id, fetch);
 }
@@ -282,7 +263,9 @@ void Replicas::answer(std::uint64_t id) {
     auto node = fetches_.extract(id);
     auto& fetch = node.mapped();
     if (fetch.timer.value != 0) ports_.executor.cancel(fetch.timer);
-    // Each shard read as if the whole budget were its own.
+    // Each shard read as if the whole budget were its own, so that the order of the request decides who gets
+    // it. What goes costs nothing: ranges of files are no bytes, and their pages are there for the next
+    // fetch.
     auto left = static_cast<std::size_t>(std::max(fetch.options.max_bytes, 0));
     bool is_first = true;
     for (auto& outcome : fetch.outcomes) {

@@ -62,9 +62,7 @@ private:
         std::vector<Part> parts;
         std::vector<FetchOutcome> outcomes;
         std::size_t missing_parts = 0;  // 0: not reading
-        // All parts together could find more than the budget: each is read with what those before it left.
-        bool one_part_at_a_time = false;
-        std::size_t bytes_found = 0;
+        std::size_t bytes_found = 0;    // by the last read
         bool is_watching = false;
         bool is_over = false;  // the deadline has passed or the client is gone: answer with what there is
         io::TimerId timer;
@@ -76,7 +74,6 @@ private:
     void gather(std::vector<Request> requests, Completion<std::vector<Outcome>> done, Send send);
 
     void read_parts(std::uint64_t id, Fetch& fetch);
-    void read_part(std::uint64_t id, Fetch& fetch, std::size_t part);
     void on_part_read(std::uint64_t id, std::size_t part, std::vector<FetchOutcome> outcomes);
     bool is_enough(const Fetch& fetch) const;
     static std::size_t bytes_share(const Fetch& fetch);

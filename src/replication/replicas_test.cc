@@ -267,25 +267,6 @@ TEST_P(ReplicasOver, AFetchThatWaitsForMuchIsNotReadForEveryBatch) {
     EXPECT_LE(wakes.count, 2 * 6 + 2);  // each read brings the missing bytes down by a half or more
 }
 
-TEST_P(ReplicasOver, ShardsShareTheBudgetOfAFetch) {
-    const auto topic = world.add_topic("t", 4);
-    world.publish();
-    world.settle();
-    for (int i = 0; i < 8; ++i) world.append(topic, i % 4);
-    world.settle();
-    const auto one_batch = static_cast<std::int32_t>(World::entry(topic).records.size());
-    std::vector<PartitionFetch> everything;
-    for (std::int32_t i = 0; i < 4; ++i) everything.push_back(World::from(topic, 0, i));
-    auto options = world.wait(0);
-    options.max_bytes = 3 * one_batch;
-    auto& reply = world.fetch(everything, options);
-    world.settle();
-    ASSERT_TRUE(reply.is_there());
-    std::size_t bytes = 0;
-    for (const auto& outcome : *reply.value) bytes += outcome.records.size();
-    EXPECT_EQ(bytes, static_cast<std::size_t>(3 * one_batch));
-}
-
 TEST_P(ReplicasOver, AFetchEndsAtItsDeadlineWithWhatThereIs) {
     const auto topic = world.add_topic("t");
     world.publish();

@@ -97,7 +97,6 @@ struct FetchOptions {
     std::int32_t min_bytes = 0;
     Instant deadline;  // wait until then for min_bytes; a deadline in the past answers at once
     std::size_t file_range_bytes_min = SIZE_MAX;  // see storage::ReadRequest
-    bool is_continued = false;  // other partitions of the request have data: no batch comes beyond max_bytes
 };
 
 struct FetchOutcome {

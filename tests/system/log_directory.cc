@@ -90,7 +90,8 @@ Slice make_batch(int number) {
 int write(const std::string& directory, bool clean) {
     OneLog one;
     if (!one.files.make_directories(directory)) return 1;
-    if (!write_partition_metadata(one.files, directory, Uuid{0x0102030405060708U, 0x1112131415161718U}))
+    if (!write_files_atomically(
+            one.files, {partition_metadata_file(directory, Uuid{0x0102030405060708U, 0x1112131415161718U})}))
         return 1;
     if (!one.open(directory)) return 1;
     for (int number = 0; number < k_batches; ++number) {
@@ -153,7 +154,8 @@ int clean(const std::string& directory) {
     one.config.cleanup_compact = true;
     one.config.min_cleanable_dirty_ratio = 0;
     if (!one.files.make_directories(directory)) return 1;
-    if (!write_partition_metadata(one.files, directory, Uuid{0x0102030405060708U, 0x1112131415161718U}))
+    if (!write_files_atomically(
+            one.files, {partition_metadata_file(directory, Uuid{0x0102030405060708U, 0x1112131415161718U})}))
         return 1;
     if (!one.open(directory)) return 1;
     for (int number = 0; number < k_batches; ++number) {
