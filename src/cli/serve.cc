@@ -71,6 +71,7 @@ int serve(const ServeOptions& options) {
     }
     for (const auto& warning : config->settings.warnings()) LOG_WARN("setting_ignored", warning);
     const auto shards = config->shards == 0 ? io::usable_cpus() : config->shards;
+    config->machine_bytes = io::usable_memory();
     io::tune_allocator(shards);
     io::AsioRuntime runtime({.shards = shards});
     std::vector<io::ShardPorts> ports;

@@ -128,6 +128,34 @@ Status read_all_listeners(NodeConfig& config) {
     return check_listener_names(config);
 }
 
+// "10.0.0.1:5,::1:9": an address may hold colons itself.
+Result<server::QuotaLimits> read_quotas(const Settings& settings) {
+    constexpr std::string_view k_overrides = "max.connections.per.ip.overrides";
+    server::QuotaLimits limits;
+    limits.connections_max = static_cast<std::size_t>(settings.number("max.connections"));
+    limits.per_ip_max = static_cast<std::size_t>(settings.number("max.connections.per.ip"));
+    for (const auto entry : settings.list(k_overrides)) {
+        const auto colon = entry.rfind(':');
+        const auto count =
+            colon == std::string_view::npos ? std::nullopt : parse_int(entry.substr(colon + 1));
+        if (!count || *count < 0 || colon == 0) {
+            return std::unexpected(
+                settings.error_at(k_overrides, "must be a list of address:number, such as 10.0.0.1:200"));
+        }
+        limits.per_ip_overrides[std::string(entry.substr(0, colon))] = static_cast<std::size_t>(*count);
+    }
+    return limits;
+}
+
+// Kafka's rule: what may be queued holds at least one request.
+Status check_memory(const Settings& settings) {
+    const auto queued = settings.number("queued.max.request.bytes");
+    if (queued <= 0 || queued >= settings.number("socket.request.max.bytes")) return {};
+    return std::unexpected(
+        settings.error_at("queued.max.request.bytes",
+                          "must be larger or equal to socket.request.max.bytes, or -1 for the default"));
+}
+
 storage::LogDirsConfig read_log_dirs(const Settings& settings, BrokerId node_id) {
     storage::LogDirsConfig dirs;
     dirs.directories = to_strings(settings.list(settings.is_given("log.dirs") ? "log.dirs" : "log.dir"));
@@ -181,6 +209,8 @@ Result<NodeConfig> make_config(Settings settings) {
                             : storage::Durability::page_cache;
     config.shards = static_cast<std::uint32_t>(config.settings.number("gregor.shards"));
     config.auto_topics = read_auto_topics(config.settings);
+    config.quotas = TRY(read_quotas(config.settings));
+    TRY_STATUS(check_memory(config.settings));
     return config;
 }
 
@@ -201,11 +231,21 @@ std::vector<Property> embedded_defaults() {
             {"share.coordinator.state.topic.min.isr", "1"}};
 }
 
-server::ServerConfig server_config(const NodeConfig& config, const std::string& cluster_id) {
+MemoryPlan memory_plan(const NodeConfig& config, std::uint32_t shards) {
+    const auto& settings = config.settings;
+    return plan_memory(
+        {.machine_bytes = config.machine_bytes,
+         .limit_bytes = static_cast<std::uint64_t>(settings.number("gregor.memory.bytes")),
+         .queued_request_bytes = settings.number("queued.max.request.bytes"),
+         .request_bytes_max = static_cast<std::uint64_t>(settings.number("socket.request.max.bytes")),
+         .shards = shards,
+         .log_directories = config.log_dirs.directories.size()});
+}
+
+server::ServerConfig server_config(const NodeConfig& config, const MemoryPlan& memory) {
     const auto& settings = config.settings;
     server::ServerConfig server;
     server.broker_id = config.node_id;
-    server.cluster_id = cluster_id;
     if (settings.is_given("broker.rack")) server.rack = std::string(settings.text("broker.rack"));
     for (const auto& listener : config.listeners) {
         if (config.is_controller_listener(listener.name)) continue;
@@ -218,13 +258,21 @@ server::ServerConfig server_config(const NodeConfig& config, const std::string& 
         row.advertised_port = told.endpoint.port;
         server.listeners.push_back(std::move(row));
     }
-    server.limits.request_bytes_max = static_cast<std::size_t>(settings.number("socket.request.max.bytes"));
+    server.limits.request_bytes_max = memory.frame_bytes_max;
+    server.limits.shard_request_bytes_max = memory.request_bytes;
+    server.limits.shard_small_request_bytes_max = memory.small_request_bytes;
+    server.limits.shard_response_bytes_max = memory.answer_bytes;
+    server.quotas = config.quotas;
     server.limits.idle_max = Duration::millis(settings.number("connections.max.idle.ms"));
     server.auto_create_topics = settings.flag("auto.create.topics.enable");
     server.num_partitions = static_cast<std::int32_t>(settings.number("num.partitions"));
     server.default_replication_factor =
         static_cast<std::int16_t>(settings.number("default.replication.factor"));
-    server.fetch_bytes_max = static_cast<std::int32_t>(settings.number("fetch.max.bytes"));
+    // So that no single answer takes all the memory there is for them.
+    constexpr std::int64_t k_answers_min = 4;
+    const auto answer_max = static_cast<std::int64_t>(memory.answer_bytes) / k_answers_min;
+    server.fetch_bytes_max =
+        static_cast<std::int32_t>(std::min(settings.number("fetch.max.bytes"), answer_max));
     server.fetch_session_slots_max =
         static_cast<std::int32_t>(settings.number("max.incremental.fetch.session.cache.slots"));
     server.request_timeout = Duration::millis(settings.number("request.timeout.ms"));

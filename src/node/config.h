@@ -9,6 +9,7 @@
 #include "base/result.h"
 #include "metadata/auto_topic_creation.h"
 #include "node/listeners.h"
+#include "node/memory_plan.h"
 #include "node/settings.h"
 #include "replication/replica_shard.h"
 #include "server/config.h"
@@ -25,8 +26,10 @@ struct NodeConfig {
     std::string inter_broker_listener;
     storage::LogDirsConfig log_dirs;
     storage::Durability durability = storage::Durability::disk;
-    std::uint32_t shards = 0;  // 0: one a CPU
+    std::uint32_t shards = 0;         // 0: one a CPU
+    std::uint64_t machine_bytes = 0;  // of memory, as the machine says; 0: unknown
     metadata::AutoTopicSettings auto_topics;
+    server::QuotaLimits quotas;
 
     bool is_controller_listener(const std::string& name) const;
 };
@@ -38,6 +41,7 @@ Result<NodeConfig> make_config(Settings settings);
 // ./data.
 std::vector<Property> embedded_defaults();
 
-server::ServerConfig server_config(const NodeConfig& config, const std::string& cluster_id);
+MemoryPlan memory_plan(const NodeConfig& config, std::uint32_t shards);
+server::ServerConfig server_config(const NodeConfig& config, const MemoryPlan& memory);
 
 }  // namespace gregor::node

@@ -45,16 +45,44 @@ TEST(NodeConfig, ANodeWithoutAFileRuns) {
     EXPECT_EQ(config->durability, storage::Durability::disk);
     ASSERT_EQ(config->advertised_listeners.size(), 1U);
     EXPECT_TRUE(config->is_controller_listener("CONTROLLER"));
-    const auto server = server_config(*config, "cluster");
+    const auto server = server_config(*config, memory_plan(*config, 2));
     ASSERT_EQ(server.listeners.size(), 1U);
     EXPECT_EQ(server.listeners[0].port, 9092);
     EXPECT_EQ(server.limits.request_bytes_max, 104857600U);  // socket.request.max.bytes
-    EXPECT_EQ(server.fetch_bytes_max, 57671680);             // fetch.max.bytes
+    EXPECT_EQ(server.fetch_bytes_max, 16 << 20);             // a quarter of the memory for answers
     EXPECT_EQ(server.fetch_session_slots_max, 1000);
     EXPECT_EQ(server.limits.idle_max, Duration::millis(600'000));
+    EXPECT_FALSE(server.quotas.has_any());
+}
+
+TEST(NodeConfig, ConnectionsAreLimitedByAddress) {
+    auto settings =
+        Settings::make("my.properties", file({{"max.connections", "9"},
+                                              {"max.connections.per.ip", "2"},
+                                              {"max.connections.per.ip.overrides", "10.0.0.1:5, ::1:7"}}));
+    ASSERT_TRUE(settings);
+    const auto config = make_config(std::move(*settings));
+    ASSERT_TRUE(config) << config.error().detail;
+    EXPECT_TRUE(config->quotas.has_any());
+    EXPECT_EQ(config->quotas.connections_max, 9U);
+    EXPECT_EQ(config->quotas.per_ip_max, 2U);
+    EXPECT_EQ(config->quotas.per_ip_overrides.at("10.0.0.1"), 5U);
+    EXPECT_EQ(config->quotas.per_ip_overrides.at("::1"), 7U);
 }
 
 TEST(NodeConfig, ValuesOutOfRangeAreRefused) {
+    EXPECT_EQ(
+        refusal({{"max.connections.per.ip.overrides", "10.0.0.1"}}),
+        "my.properties:15: max.connections.per.ip.overrides=10.0.0.1 must be a list of address:number, such "
+        "as 10.0.0.1:200");
+    EXPECT_EQ(refusal({{"queued.max.request.bytes", "1000"}}),
+              "my.properties:15: queued.max.request.bytes=1000 must be larger or equal to "
+              "socket.request.max.bytes, or -1 for the default");
+    EXPECT_EQ(
+        refusal({{"gregor.memory.bytes", "1000"}}),
+        "my.properties:15: gregor.memory.bytes=1000 must be 0 (half of the memory there is) or at least "
+        "33554432");
+
     EXPECT_EQ(refusal({{"gregor.shards", "257"}}),
               "my.properties:15: gregor.shards=257 must be a number from 0 (one a CPU) to 256");
     EXPECT_EQ(refusal({{"gregor.ack.durability", "maybe"}}),

@@ -112,7 +112,9 @@ Node::~Node() {
 // ---------------------------------------------------------------- start
 
 void Node::start() {
-    server_ = server_config(config_, {});
+    memory_ = memory_plan(config_, static_cast<std::uint32_t>(ports_.size()));
+    server_ = server_config(config_, memory_);
+    if (server_.quotas.has_any()) quotas_ = std::make_unique<server::ConnectionQuotas>(server_.quotas);
     for (std::size_t i = 0; i < ports_.size(); ++i) doors_.push_back(std::make_unique<Door>());
     on_all_shards(
         [this](std::uint32_t shard, io::Task report) {
@@ -148,6 +150,8 @@ void Node::build(const Booted& booted) {
     quorum_ = std::make_unique<Quorum>(home(), config_, *booted_, *this, *this);
     const NodeParts parts{.config = config_,
                           .server = server_,
+                          .memory = memory_,
+                          .quotas = quotas_.get(),
                           .dirs = booted.dirs,
                           .checkpointer = *checkpointer_,
                           .authorizer = authorizer_,
@@ -156,6 +160,10 @@ void Node::build(const Booted& booted) {
         shards_.push_back(std::make_unique<ShardNode>(
             ports, parts, std::make_unique<LocalControllerChannel>(ports, quorum_)));
     }
+    // The first shard tells the others.
+    checkpointer_->set_on_failed([this](std::size_t directory, const Error& why) {
+        shards_.front()->replicas().take_offline(directory, why);
+    });
     for (std::size_t i = 0; i < shards_.size(); ++i) {
         ports_[i].shards.submit(ShardId{static_cast<std::uint32_t>(i)},
                                 [this, i] { shards_[i]->connect(shards_); });

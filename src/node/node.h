@@ -91,7 +91,9 @@ private:
     std::vector<io::ShardPorts> ports_;
     NodeObserver& observer_;
     std::optional<Booted> booted_;
+    MemoryPlan memory_;
     server::ServerConfig server_;
+    std::unique_ptr<server::ConnectionQuotas> quotas_;
     security::AllowAll authorizer_;
     std::unique_ptr<replication::Checkpointer> checkpointer_;
     std::unique_ptr<Quorum> quorum_;

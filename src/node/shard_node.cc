@@ -31,6 +31,18 @@ server::FetchSessions::Config session_config(const server::ServerConfig& server,
     return config;
 }
 
+// A directory that failed on one shard has failed on all of them.
+struct OfflineNews {
+    io::Shards* shards;
+    std::vector<replication::ReplicaShard*> replica_shards;
+    void operator()(std::size_t directory, const Error& why) const {
+        for (std::uint32_t i = 0; i < replica_shards.size(); ++i) {
+            auto* shard = replica_shards[i];
+            shards->submit(ShardId{i}, [shard, directory, why] { shard->take_offline(directory, why); });
+        }
+    }
+};
+
 }  // namespace
 
 ShardNode::ShardNode(const io::ShardPorts& ports, const NodeParts& parts,
@@ -38,7 +50,11 @@ ShardNode::ShardNode(const io::ShardPorts& ports, const NodeParts& parts,
     : ports_(ports),
       image_(parts.first_image),
       channel_(std::move(channel)),
-      replica_shard_(ports, {.broker_id = parts.config.node_id, .durability = parts.config.durability},
+      replica_shard_(ports,
+                     {.broker_id = parts.config.node_id,
+                      .durability = parts.config.durability,
+                      .tail_cache_bytes = parts.memory.tail_cache_bytes,
+                      .write_queue_bytes = parts.memory.write_queue_bytes},
                      parts.dirs, parts.config.settings, parts.checkpointer, *this),
       replicas_(ports),
       partition_writer_(ports, replica_shard_, replicas_),
@@ -52,6 +68,7 @@ ShardNode::ShardNode(const io::ShardPorts& ports, const NodeParts& parts,
       producer_ids_(
           {.ports = ports, .broker_id = parts.config.node_id, .images = image_, .controller = *channel_}),
       fetch_sessions_(session_config(parts.server, ports)),
+      waiting_fetches_(replicas_),
       services_{.ports = ports,
                 .config = parts.server,
                 .images = image_,
@@ -62,7 +79,9 @@ ShardNode::ShardNode(const io::ShardPorts& ports, const NodeParts& parts,
                 .groups = groups_,
                 .producer_ids = producer_ids_,
                 .authorizer = parts.authorizer,
-                .fetch_sessions = fetch_sessions_},
+                .fetch_sessions = fetch_sessions_,
+                .waiting_fetches = waiting_fetches_,
+                .quotas = parts.quotas},
       server_(services_, server::ApiTable::standard()) {}
 
 ShardNode::~ShardNode() = default;
@@ -83,6 +102,7 @@ void ShardNode::connect(const std::vector<std::unique_ptr<ShardNode>>& shards) {
             ports_.shards.submit(ShardId{i}, [shard, name] { shard->on_folder_free(name); });
         }
     });
+    replica_shard_.set_offline_broadcast(OfflineNews{&ports_.shards, replica_shards});
     replicas_.connect(std::move(replica_shards));
     groups_.connect(std::move(coordinators));
 }

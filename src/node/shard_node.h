@@ -24,6 +24,7 @@
 #include "server/fetch_session.h"
 #include "server/server.h"
 #include "server/services.h"
+#include "server/waiting_fetches.h"
 #include "storage/log_dirs.h"
 
 namespace gregor::node {
@@ -32,6 +33,8 @@ namespace gregor::node {
 struct NodeParts {
     const NodeConfig& config;
     const server::ServerConfig& server;
+    const MemoryPlan& memory;
+    server::ConnectionQuotas* quotas;
     const storage::LogDirs& dirs;
     replication::Checkpointer& checkpointer;
     const security::Authorizer& authorizer;
@@ -68,6 +71,7 @@ private:
     metadata::AutoTopicCreation auto_topics_;
     coordinator::ProducerIds producer_ids_;
     server::FetchSessions fetch_sessions_;
+    server::WaitingFetches waiting_fetches_;
     server::ShardServices services_;
     server::ShardServer server_;
 };

@@ -83,6 +83,7 @@ void Checkpointer::on_written(std::size_t index, const Status& status) {
     if (!status) {
         directory.failed = true;
         LOG_ERROR("checkpoint_failed", directory.path, status.error().detail);
+        if (on_failed_ != nullptr) on_failed_(index, status.error());
     }
     start_writes();
     answer_flushes();

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <set>
 #include <string>
 #include <vector>
@@ -31,6 +32,10 @@ public:
     // Starts from what the directories' files held.
     Checkpointer(io::Disk& disk, const storage::LogDirs& directories);
 
+    // Hears of a directory (an index in LogDirs) whose files could not be written.
+    using OnFailed = std::move_only_function<void(std::size_t directory, const Error& why)>;
+    void set_on_failed(OnFailed on_failed) { on_failed_ = std::move(on_failed); }
+
     void report(const std::vector<CheckpointEntry>& entries);
     // Completes when everything reported so far is durable; lists the directories where that failed.
     void flush(Completion<std::set<std::size_t>> failed);
@@ -52,6 +57,7 @@ private:
     void answer_flushes();
 
     io::Disk& disk_;
+    OnFailed on_failed_;
     std::vector<Directory> directories_;
     std::vector<Completion<std::set<std::size_t>>> flushes_;
 };

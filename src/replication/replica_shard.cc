@@ -1,8 +1,10 @@
 #include "replication/replica_shard.h"
 
 #include "base/assert.h"
+#include "base/fault.h"
 #include "base/format.h"
 #include "base/log.h"
+#include "io/disk_error.h"
 #include "replication/topic_settings.h"
 
 namespace gregor::replication {
@@ -24,9 +26,12 @@ ReplicaShard::ReplicaShard(const io::ShardPorts& ports, const ReplicaShardConfig
       image_(metadata::Image::empty({})) {
     for (std::size_t i = 0; i < directories.log_directories(); ++i) {
         const auto& directory = directories.directories()[i];
-        directories_.push_back(
-            {i, make_ref<storage::DirWriter>(directory.path, ports_.executor, ports_.disk, *this),
-             directory.failed.has_value()});
+        directories_.push_back({.index = i,
+                                .writer = make_ref<storage::DirWriter>(
+                                    directory.path, ports_.executor, ports_.disk, *this,
+                                    storage::DirWriterLimits{.queued_bytes_max = config.write_queue_bytes}),
+                                .failed = directory.failed.has_value(),
+                                .waiting_for_room = {}});
         for (const auto& folder : directory.partitions) {
             if (folder.name.kind != storage::DirectoryKind::live || !folder.topic_id) continue;
             const TopicPartitionId id{*folder.topic_id, folder.name.partition.partition};
@@ -101,8 +106,27 @@ void ReplicaShard::send_checkpoint() {
 void ReplicaShard::on_directory_offline(const std::string& directory, const Error& why) {
     LOG_ERROR("log_directory_offline", directory, why.detail);
     for (auto& entry : directories_) {
-        if (entry.writer->directory() == directory) entry.failed = true;
+        if (entry.writer->directory() != directory) continue;
+        entry.failed = true;
+        append_waiting(entry, true);
+        broadcast_offline_(entry.index, why);
     }
+}
+
+void ReplicaShard::take_offline(std::size_t directory, const Error& why) {
+    for (auto& entry : directories_) {
+        if (entry.index == directory) entry.writer->take_offline(why);
+    }
+}
+
+void ReplicaShard::on_disk_error(const TopicPartitionId& id, const Error& why) {
+    const auto slot = slots_.find(id);
+    const bool is_disk = io::is_disk_failure(why, io::DiskFailure::broken) ||
+                         io::is_disk_failure(why, io::DiskFailure::no_space) ||
+                         io::is_disk_failure(why, io::DiskFailure::no_permission);
+    if (slot == slots_.end() || !is_disk) return;
+    REACHED("read_failure_takes_directory_offline");
+    directories_[slot->second.directory].writer->take_offline(why);
 }
 
 void ReplicaShard::check_invariants() const {

@@ -33,6 +33,7 @@ struct ReplicaShardConfig {
     BrokerId broker_id;
     storage::Durability durability = storage::Durability::disk;
     std::size_t tail_cache_bytes = std::size_t{32} << 20;
+    std::size_t write_queue_bytes = std::size_t{64} << 20;  // for each directory
     Duration checkpoint_interval = Duration::seconds(5);
 };
 
@@ -73,6 +74,13 @@ public:
         broadcast_folder_free_ = std::move(broadcast);
     }
 
+    // A directory (an index in LogDirs) failed, here or elsewhere: all of its partitions are offline.
+    void take_offline(std::size_t directory, const Error& why);
+    // How all shards are told of that.
+    void set_offline_broadcast(std::move_only_function<void(std::size_t directory, const Error&)> broadcast) {
+        broadcast_offline_ = std::move(broadcast);
+    }
+
     // The messages of Replicas; partitions of this shard only. Each completes on this shard.
     void append(std::vector<PartitionAppend> appends, AppendOptions options,
                 Completion<std::vector<AppendOutcome>> done);
@@ -106,6 +114,7 @@ public:
     void on_fetch_ready(const FetchWatch& watch) override;
     void on_progress(Partition& partition) override;
     void on_directory_offline(const std::string& directory, const Error& why) override;
+    void on_directory_has_room(const std::string& directory) override;
 
     void check_invariants() const;
 
@@ -117,10 +126,17 @@ private:
         SlotState state = SlotState::unloaded;
         std::string deleted_topic;  // its name, once it is gone from the image: opened only to be removed
     };
+    // An append of a client that has no room in the writer's queue yet.
+    struct QueuedAppend {
+        PartitionAppend append;
+        AppendOptions options;
+        AppendTicket ticket;
+    };
     struct Directory {
         std::size_t index = 0;  // in LogDirs
         Ref<storage::DirWriter> writer;
         bool failed = false;
+        std::deque<QueuedAppend> waiting_for_room;  // in order of arrival
     };
     struct LoadWait {
         std::size_t missing = 0;
@@ -161,6 +177,9 @@ private:
     void load_next_of_all();
     void on_log_closed(const TopicPartitionId& id, const Status& status);
     // replica_shard_tasks.cc: what Replicas asks
+    bool must_wait_for_room(const PartitionAppend& append, const AppendOptions& options);
+    void append_now(const PartitionAppend& append, const AppendOptions& options, const AppendTicket& ticket);
+    void append_waiting(Directory& directory, bool all);
     void append_one(const PartitionAppend& append, const AppendOptions& options, const AppendTicket& ticket);
     void end_append(std::map<std::uint64_t, AppendWait>::iterator wait, std::uint32_t index);
     void time_out_append(std::uint64_t wait);
@@ -169,6 +188,8 @@ private:
     void list_loaded(const std::vector<OffsetLookup>& lookups,
                      Completion<std::vector<OffsetLookupOutcome>> done);
     EpochLookupOutcome end_offset_for(const EpochLookup& lookup);
+    // A failed read or load: when the disk is to blame, its directory goes offline.
+    void on_disk_error(const TopicPartitionId& id, const Error& why);
     // What to answer for a partition that is not loaded here.
     ErrorCode error_of_missing(const TopicPartitionId& id) const;
     storage::PartitionName name_of(const TopicPartitionId& id) const;
@@ -182,6 +203,7 @@ private:
     LeadershipObserver& leadership_;
     std::vector<FetchHome*> fetch_homes_;
     std::move_only_function<void(storage::PartitionName)> broadcast_folder_free_;
+    std::move_only_function<void(std::size_t, const Error&)> broadcast_offline_;
     storage::TailCache tail_;
     records::Decompressor decompressor_;
     std::vector<Directory> directories_;

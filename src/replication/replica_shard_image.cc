@@ -147,7 +147,7 @@ void ReplicaShard::drop_partition(const std::string& topic, const TopicPartition
         slots_.erase(found);
         return remove_loaded(id, std::move(partition));
     }
-    if (slot.state == SlotState::failed) {
+    if (slot.state == SlotState::failed || directories_[slot.directory].failed) {
         set_aside(path_of(slot), {topic, id.partition});  // whatever made it fail
         slots_.erase(found);
         return;

@@ -32,6 +32,10 @@ private:
 void ReplicaShard::start_load(const TopicPartitionId& id, Slot& slot) {
     if (closing_) return;
     ASSERT(slot.state == SlotState::unloaded || slot.state == SlotState::loading);
+    if (directories_[slot.directory].failed) {
+        slot.state = SlotState::failed;
+        return finish_load_waits(id);
+    }
     slot.state = SlotState::loading;
     const bool is_new = slot.deleted_topic.empty() && !folders_at_start_.contains(id);
     const auto name =
@@ -73,6 +77,7 @@ void ReplicaShard::on_loaded(const TopicPartitionId& id, Result<storage::LoadedL
     if (!loaded) {
         LOG_ERROR("partition_load_failed", topic_name, id.partition, loaded.error().detail);
         slot.state = SlotState::failed;
+        on_disk_error(id, loaded.error());
         if (!slot.deleted_topic.empty()) {
             set_aside(path_of(slot), {topic_name, id.partition});
             slots_.erase(found);
@@ -181,6 +186,7 @@ void ReplicaShard::close(io::Task done) {
         partition.close(ErrorCode::not_leader_or_follower);
         partition.log().close([this, id](const Status& status) { on_log_closed(id, status); });
     }
+    for (auto& directory : directories_) append_waiting(directory, true);
     if (to_close_.empty() && closed_ != nullptr) std::exchange(closed_, nullptr)();
 }
 

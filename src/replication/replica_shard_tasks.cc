@@ -47,6 +47,40 @@ void ReplicaShard::append_one(const PartitionAppend& append, const AppendOptions
                               const AppendTicket& ticket) {
     const auto wait = append_waits_.find(ticket.wait);
     if (wait == append_waits_.end()) return;  // timed out before there was a log to append to
+    if (!must_wait_for_room(append, options)) return append_now(append, options, ticket);
+    REACHED("append_waits_for_room");
+    const auto slot = slots_.find(append.partition);
+    directories_[slot->second.directory].waiting_for_room.push_back({append, options, ticket});
+}
+
+// The disk does not keep up: the append waits, its request keeps its memory, and so its connection is not
+// read for ever. Behind those that wait already, so that no batch overtakes another.
+bool ReplicaShard::must_wait_for_room(const PartitionAppend& append, const AppendOptions& options) {
+    const auto slot = slots_.find(append.partition);
+    if (slot == slots_.end() || closing_ || options.origin != records::AppendOrigin::client) return false;
+    const auto& directory = directories_[slot->second.directory];
+    return !directory.failed && (!directory.writer->has_room() || !directory.waiting_for_room.empty());
+}
+
+void ReplicaShard::on_directory_has_room(const std::string& path) {
+    for (auto& directory : directories_) {
+        if (directory.writer->directory() == path) append_waiting(directory, false);
+    }
+}
+
+// As long as there is room, or to the end: then the logs refuse them.
+void ReplicaShard::append_waiting(Directory& directory, bool all) {
+    while (!directory.waiting_for_room.empty() && (all || directory.writer->has_room())) {
+        const auto next = std::move(directory.waiting_for_room.front());
+        directory.waiting_for_room.pop_front();
+        append_now(next.append, next.options, next.ticket);
+    }
+}
+
+void ReplicaShard::append_now(const PartitionAppend& append, const AppendOptions& options,
+                              const AppendTicket& ticket) {
+    const auto wait = append_waits_.find(ticket.wait);
+    ASSERT(wait != append_waits_.end());
     auto* partition = find(append.partition);
     if (partition == nullptr) {
         wait->second.outcomes[ticket.index] = {.error = error_of_missing(append.partition)};
@@ -80,6 +114,10 @@ void ReplicaShard::time_out_append(std::uint64_t number) {
     REACHED("append_timed_out");
     auto wait = std::move(found->second);
     append_waits_.erase(found);
+    for (auto& directory : directories_) {
+        std::erase_if(directory.waiting_for_room,
+                      [number](const QueuedAppend& queued) { return queued.ticket.wait == number; });
+    }
     for (std::size_t i = 0; i < wait.outcomes.size(); ++i) {
         if (wait.pending[i]) wait.outcomes[i].error = ErrorCode::request_timed_out;
     }
@@ -141,6 +179,7 @@ struct ReplicaShard::ReadGather final : RefCounted {
             outcome.records = std::move(read->records);
         } else {
             outcome = {.error = read.error().code};
+            shard.on_disk_error(fetches[outcomes.size() - 1].partition, read.error());
         }
         if (std::exchange(is_waiting, false)) run();
     }

@@ -113,17 +113,124 @@ TEST_P(ReplicaShardOver, ALoadThatFailsIsAnsweredAsAStorageError) {
     world.settle();
     EXPECT_EQ(error_of(append), ErrorCode::kafka_storage_error);
     EXPECT_EQ(error_of(fetch), ErrorCode::kafka_storage_error);
-    // Deleted and made again, it gets what the failed load left out of its way.
+    // The directory is offline until the next start, on every shard, also for what was never loaded.
     world.files.fail_writes = false;
     world.delete_topic("t");
+    const auto other = world.add_topic("other", 4);
     world.publish();
     world.settle();
-    const auto again = world.add_topic("t");
+    for (std::int32_t i = 0; i < 4; ++i) {
+        auto& late = world.append(other, i);
+        world.settle();
+        EXPECT_EQ(error_of(late), ErrorCode::kafka_storage_error);
+    }
+    EXPECT_TRUE(world.close().empty());
+}
+
+TEST_P(ReplicaShardOver, ACheckpointThatFailsTakesTheDirectoryOffline) {
+    const auto topic = world.add_topic("t", 4);
     world.publish();
     world.settle();
-    auto& second = world.append(again);
+    for (std::int32_t i = 0; i < 4; ++i) world.append(topic, i);
     world.settle();
-    EXPECT_EQ(error_of(second), ErrorCode::none);
+    world.files.fail_writes = true;
+    world.advance(Duration::seconds(5));
+    world.files.fail_writes = false;
+    for (std::int32_t i = 0; i < 4; ++i) {
+        auto& late = world.append(topic, i);
+        world.settle();
+        EXPECT_EQ(error_of(late), ErrorCode::kafka_storage_error);
+    }
+    EXPECT_TRUE(world.close().empty());
+}
+
+TEST_P(ReplicaShardOver, AReadThatFailsTakesTheDirectoryOffline) {
+    const auto topic = world.add_topic("t", 4);
+    world.publish();
+    world.settle();
+    for (std::int32_t i = 0; i < 4; ++i) world.append(topic, i);
+    world.settle();
+    world.close();
+    world.crash();
+    world.start();
+    world.publish_all();
+    world.settle();
+    world.fetch({World::from(topic, 0)}, world.wait(0));
+    world.settle();  // loaded; what was read is not kept
+    auto& first = world.fetch({World::from(topic, 0)}, world.wait(0));
+    world.settle_but_disks();
+    world.files.fail_reads = true;
+    world.settle();
+    world.files.fail_reads = false;
+    EXPECT_EQ(error_of(first), ErrorCode::kafka_storage_error);
+    for (std::int32_t i = 0; i < 4; ++i) {
+        auto& late = world.append(topic, i);
+        world.settle();
+        EXPECT_EQ(error_of(late), ErrorCode::kafka_storage_error);
+    }
+}
+
+// ---------------------------------------------------------------- a disk that does not keep up
+
+class ReplicaShardBehindASlowDisk : public ::testing::Test {
+protected:
+    ReplicaShardBehindASlowDisk() {
+        topic = world.add_topic("t", 2);
+        world.publish();
+        world.settle();
+        // One more than the queue takes is the last that gets in.
+        full = &world.append({World::entry(topic, 0, {.value_bytes = 200})}, world.options(Acks::leader));
+        world.settle_but_disks();
+    }
+    World world{{.write_queue_bytes = 100}};
+    Uuid topic;
+    World::Appended* full = nullptr;
+};
+
+TEST_F(ReplicaShardBehindASlowDisk, AppendsWaitForRoomInTheirOrder) {
+    auto& first = world.append(topic, 0, Acks::leader);
+    auto& other = world.append(topic, 1, Acks::none);
+    auto& second = world.append({World::entry(topic, 0, {.value_bytes = 200})}, world.options(Acks::leader));
+    auto& third = world.append(topic, 0, Acks::leader);
+    world.settle_but_disks();
+    EXPECT_EQ(first.calls + other.calls + second.calls + third.calls, 0);
+    world.settle();
+    EXPECT_EQ(base_of(*full), 0);
+    EXPECT_EQ(base_of(first), 1);
+    EXPECT_EQ(base_of(second), 2);
+    EXPECT_EQ(base_of(third), 3);
+    EXPECT_EQ(error_of(other), ErrorCode::none);
+    EXPECT_EQ(world.partition(topic, 0)->log().log_end_offset(), Offset{4});
+    EXPECT_EQ(world.partition(topic, 1)->log().log_end_offset(), Offset{1});
+}
+
+TEST_F(ReplicaShardBehindASlowDisk, AnAppendThatWaitsForRoomTimesOutAndLeavesNothing) {
+    auto options = world.options();
+    options.deadline = world.clock.at;
+    auto& late = world.append({World::entry(topic)}, options);
+    auto& next = world.append(topic);
+    world.settle_but_disks();
+    EXPECT_EQ(late.calls, 0);
+    world.advance(Duration::millis(1));
+    EXPECT_EQ(error_of(late), ErrorCode::request_timed_out);
+    EXPECT_EQ(late.calls, 1);
+    EXPECT_EQ(base_of(next), 1);
+}
+
+TEST_F(ReplicaShardBehindASlowDisk, AFailingDirectoryAnswersThoseWhoWait) {
+    auto& waiting = world.append(topic);
+    world.settle_but_disks();
+    world.files.fail_writes = true;
+    world.settle();
+    EXPECT_EQ(error_of(waiting), ErrorCode::kafka_storage_error);
+}
+
+TEST_F(ReplicaShardBehindASlowDisk, ClosingAnswersThoseWhoWait) {
+    auto& waiting = world.append(topic);
+    world.settle_but_disks();
+    world.close();
+    EXPECT_EQ(error_of(waiting), ErrorCode::not_leader_or_follower);
+    EXPECT_EQ(error_of(*full), ErrorCode::not_leader_or_follower);
 }
 
 TEST_P(ReplicaShardOver, AFolderWithAForeignTopicFailsAndComesBackOnceItIsDeleted) {

@@ -109,6 +109,7 @@ public:
         std::uint32_t shards = 1;
         std::vector<std::string> directories = {"/data"};
         std::size_t tail_cache_bytes = std::size_t{1} << 20;
+        std::size_t write_queue_bytes = std::size_t{1} << 20;
     };
     World() : World(Options{}) {}
     explicit World(Options options) : options_(std::move(options)) {
@@ -128,6 +129,9 @@ public:
         }
         ASSERT_TRUE(dirs_->begin(files).has_value());
         checkpointer = std::make_unique<Checkpointer>(sites_.front()->disk, *dirs_);
+        checkpointer->set_on_failed([this](std::size_t directory, const Error& why) {
+            sites_.front()->shard->take_offline(directory, why);
+        });
         for (std::uint32_t i = 0; i < sites_.size(); ++i) build(i);
         std::vector<ReplicaShard*> shards;
         std::vector<FetchHome*> homes;
@@ -141,6 +145,12 @@ public:
                 for (std::uint32_t i = 0; i < sites_.size(); ++i)
                     submit(ShardId{i},
                            [shard = sites_[i]->shard.get(), name] { shard->on_folder_free(name); });
+            });
+            site->shard->set_offline_broadcast([this](std::size_t directory, const Error& why) {
+                for (std::uint32_t i = 0; i < sites_.size(); ++i)
+                    submit(ShardId{i}, [shard = sites_[i]->shard.get(), directory, why] {
+                        shard->take_offline(directory, why);
+                    });
             });
             site->replicas->connect(shards);
         }
@@ -376,6 +386,7 @@ private:
         ReplicaShardConfig config;
         config.broker_id = k_self;
         config.tail_cache_bytes = options_.tail_cache_bytes;
+        config.write_queue_bytes = options_.write_queue_bytes;
         site.shard =
             std::make_unique<ReplicaShard>(ports, config, *dirs_, properties, *checkpointer, site.elections);
         site.replicas = std::make_unique<Replicas>(ports);

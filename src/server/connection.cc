@@ -1,19 +1,35 @@
 #include "server/connection.h"
 
+#include <algorithm>
+#include <utility>
+
 #include "base/log.h"
 
 namespace gregor::server {
+namespace {
+
+// Ranges of files hold no memory of ours.
+std::size_t memory_of(const BufferChain& chain) {
+    std::size_t bytes = 0;
+    for (const auto& element : chain.elements()) {
+        if (const auto* slice = std::get_if<Slice>(&element)) bytes += slice->size();
+    }
+    return bytes;
+}
+
+}  // namespace
 
 Connection::Connection(ConnectionId id, Ref<const PeerIdentity> peer, std::unique_ptr<io::Stream> stream,
-                       const ConnectionLimits& limits, Ref<BudgetAccount> account, Dispatcher& dispatcher,
+                       const ConnectionLimits& limits, const RequestMemory& memory, Dispatcher& dispatcher,
                        ConnectionHost& host)
     : id_(id),
       peer_(std::move(peer)),
       stream_(std::move(stream)),
       limits_(limits),
+      memory_(memory),
       dispatcher_(dispatcher),
       host_(host),
-      reader_(limits.request_bytes_max, std::move(account)),
+      reader_(limits.request_bytes_max, memory),
       last_read_(host.now()),
       last_progress_(last_read_) {}
 
@@ -25,7 +41,8 @@ void Connection::start() {
 // ---------------------------------------------------------------- bytes in
 
 MutableBytes Connection::read_target() {
-    const auto target = reader_.target(host_.scratch());
+    const auto scratch = host_.scratch();
+    const auto target = reader_.target(scratch.first(std::min(read_max_, scratch.size())));
     target_is_direct_ = target.is_direct;
     return target.bytes;
 }
@@ -33,6 +50,9 @@ MutableBytes Connection::read_target() {
 void Connection::on_read(std::size_t size) {
     ASSERT(!is_closed_ && kept_.empty());
     last_read_ = host_.now();
+    if (!reader_.is_mid_frame()) frame_since_ = last_read_;
+    read_since_look_ += size;
+    started_this_turn_ = 0;
     Bytes input;
     if (target_is_direct_) {
         if (!handle_outcome(reader_.on_direct(size))) return update_reading();
@@ -41,26 +61,63 @@ void Connection::on_read(std::size_t size) {
     }
     process(input);
     if (is_closed_) return;
-    kept_.assign(input.begin(), input.end());
-    kept_from_ = 0;
+    if (!target_is_direct_) learn_read_size(size, !input.empty());
+    keep(input);
     update_reading();
+}
+
+void Connection::learn_read_size(std::size_t size, bool has_rest) {
+    if (has_rest) {
+        read_max_ = k_read_min;
+    } else if (size >= read_max_) {
+        read_max_ *= k_read_growth;  // the scratch ends it
+    }
+}
+
+void Connection::keep(Bytes rest) {
+    if (rest.empty()) return;
+    kept_.assign(rest.begin(), rest.end());
+    kept_charge_ = memory_.small->take(kept_.size());
+    kept_from_ = 0;
 }
 
 // Starts every request that may start, as far as the bytes reach.
 void Connection::process(Bytes& input) {
     is_processing_ = true;
-    while (!is_closed_ && !is_draining_ && !is_over_limits()) {
+    while (!is_closed_ && !is_draining_ && !is_over_limits() && !waits_for_memory_ && !waits_for_turn_) {
         if (!next_frame_ && !take_frame(input)) break;
-        if (!may_start(*next_frame_)) break;
+        if (!may_start(*next_frame_) || !has_its_turn() || !has_room_for_answer()) break;
         start_request();
     }
     is_processing_ = false;
     if (is_draining_) end_drain();
 }
 
+// A client that sends thousands of requests at once gets as many answers as the others while they wait.
+bool Connection::has_its_turn() {
+    if (started_this_turn_ < limits_.requests_per_turn_max) return true;
+    waits_for_turn_ = true;
+    host_.wait_for_turn(id_);
+    return false;
+}
+
+void Connection::on_turn() {
+    if (is_closed_) return;
+    waits_for_turn_ = false;
+    started_this_turn_ = 0;
+    process_kept();
+}
+
+bool Connection::has_room_for_answer() {
+    if (host_.has_room_for_answers(answer_memory_)) return true;
+    waits_for_memory_ = true;
+    host_.wait_for_answers(id_);
+    return false;
+}
+
 // Whether next_frame_ holds a frame now.
 bool Connection::take_frame(Bytes& input) {
-    if (waits_for_memory_ || (input.empty() && !reader_.is_mid_frame())) return false;
+    if (input.empty() && !reader_.is_mid_frame()) return false;
     return handle_outcome(reader_.consume(input)) && next_frame_.has_value();
 }
 
@@ -71,7 +128,7 @@ bool Connection::handle_outcome(FrameReader::Outcome outcome) {
         case FrameReader::Outcome::complete: next_frame_ = reader_.take(); return true;
         case FrameReader::Outcome::no_memory:
             waits_for_memory_ = true;
-            host_.wait_for_memory(id_);
+            host_.wait_for_memory(id_, reader_.account());
             return false;
         case FrameReader::Outcome::negative_length: log_bad_frame("its length is negative"); break;
         case FrameReader::Outcome::too_large: log_bad_frame("it is over socket.request.max.bytes"); break;
@@ -99,6 +156,7 @@ void Connection::process_kept() {
     kept_from_ = kept_.size() - input.size();
     if (input.empty()) {
         kept_ = {};
+        kept_charge_ = Charge();
         kept_from_ = 0;
     }
     update_reading();
@@ -106,8 +164,8 @@ void Connection::process_kept() {
 
 void Connection::update_reading() {
     if (is_closed_) return;
-    const bool wanted =
-        kept_.empty() && !next_frame_ && !waits_for_memory_ && !is_draining_ && !is_over_limits();
+    const bool wanted = kept_.empty() && !next_frame_ && !waits_for_memory_ && !waits_for_turn_ &&
+                        !is_draining_ && !is_over_limits();
     if (wanted == is_reading_) return;
     is_reading_ = wanted;
     if (wanted) {
@@ -135,6 +193,7 @@ void Connection::start_request() {
     overlapping_key_ = dispatcher_.may_overlap(next_frame_->body.bytes(), key) ? key : std::int16_t{-1};
     const FrameOrigin origin{id_, first_request_ + slots_.size(), peer_};
     slots_.emplace_back();
+    ++started_this_turn_;
     auto frame = *std::exchange(next_frame_, std::nullopt);
     dispatcher_.dispatch(origin, std::move(frame));
 }
@@ -149,6 +208,9 @@ void Connection::answer(std::uint64_t request, Answer answer) {
     slot.is_answered = true;
     if (queued_bytes_ == 0) last_progress_ = host_.now();
     queued_bytes_ += answer.chain.size();
+    const auto memory = memory_of(answer.chain);
+    answer_memory_ += memory;
+    host_.change_answer_bytes(memory, 0);
     slot.answer = std::move(answer);
     send_answered();
     process_kept();
@@ -177,6 +239,8 @@ void Connection::refuse() {
 void Connection::on_sent(std::size_t size) {
     ASSERT(size <= queued_bytes_);
     queued_bytes_ -= size;
+    const auto held = std::min(answer_memory_, queued_bytes_);
+    host_.change_answer_bytes(0, std::exchange(answer_memory_, held) - held);
     last_progress_ = host_.now();
     process_kept();
 }
@@ -215,18 +279,35 @@ void Connection::check_patience(Instant now) {
         if (now - last_progress_ >= limits_.slow_reader_max) close("it takes no answers");
         return;
     }
-    if (!slots_.empty()) return;  // we are the one who is late
     const auto silent = now - last_read_;
-    if (reader_.is_mid_frame() && !waits_for_memory_ && silent >= limits_.frame_stall_max) {
+    if (slots_.empty() && reader_.is_mid_frame() && is_reading_ && silent >= limits_.frame_stall_max) {
         return close("it stopped in the middle of a request");
     }
+    // Also when it waits for an answer, as Kafka does: a client that has gone is not always noticed, because
+    // nobody reads what it sent behind a request that waits.
     if (silent >= limits_.idle_max && now - last_progress_ >= limits_.idle_max) close("idle");
 }
 
 void Connection::check_hoarding(Instant now) {
-    if (is_closed_ || reader_.bytes_held() == 0) return;
-    if (now - last_read_ >= limits_.frame_stall_max_without_memory)
+    if (is_closed_) return;
+    const bool is_slow = std::exchange(read_since_look_, 0) < k_progress_min;
+    if (reader_.bytes_held() == 0 || !is_reading_) return;  // not the client is late, but we
+    if (is_slow && now - frame_since_ >= limits_.patience_without_memory)
         close("it holds memory that others wait for");
+}
+
+void Connection::check_taking(Instant now) {
+    if (is_closed_ || answer_memory_ == 0) return;
+    if (now - last_progress_ >= limits_.patience_without_memory)
+        close("its answers hold memory that others wait for");
+}
+
+std::size_t Connection::bytes_hoarded(const BudgetAccount& account) const {
+    std::size_t bytes = 0;
+    if (&account == &reader_.account()) bytes += reader_.bytes_held();
+    if (&account == memory_.small.get()) bytes += kept_charge_.size();
+    if (next_frame_ && &account == &memory_.of(next_frame_->body.size())) bytes += next_frame_->charge.size();
+    return bytes;
 }
 
 }  // namespace gregor::server

@@ -90,6 +90,10 @@ public:
     void answer_heartbeat(std::size_t i) { asked_.heartbeats.at(i)({}); }
     void answer_produce(std::size_t i) { asked_.produces.at(i)({}); }
     void settle() { world->settle({&client}); }
+    std::size_t memory_used() const {
+        const auto& memory = world->server->request_memory();
+        return memory.small->used() + memory.large->used();
+    }
 
     Client client;
     Asked asked_;
@@ -178,7 +182,7 @@ TEST_F(ConnectionTest, AnAnswerAfterTheDisconnectFindsNothing) {
     answer_heartbeat(0);
     world->settle({&next});
     EXPECT_TRUE(next.received.empty());
-    EXPECT_EQ(world->server->request_memory().used(), 0U);
+    EXPECT_EQ(memory_used(), 0U);
 }
 
 // ---------------------------------------------------------------- hostile bytes
@@ -207,7 +211,7 @@ TEST_F(ConnectionTest, BadFramesCloseAndCostNothing) {
         EXPECT_TRUE(client.is_closed) << testing::PrintToString(bytes);
         EXPECT_TRUE(client.received.empty());
         EXPECT_EQ(world->server->connections(), 0U);
-        EXPECT_EQ(world->server->request_memory().used(), 0U);
+        EXPECT_EQ(memory_used(), 0U);
     }
     EXPECT_TRUE(asked_.groups.empty());
 }
@@ -230,9 +234,9 @@ TEST_F(ConnectionTest, AnAnnouncedLengthAloneCostsAlmostNothing) {
     start();
     client.send(std::string("\x06\x40\0\0", 4));  // exactly 100 MiB
     EXPECT_TRUE(client.is_reading);
-    EXPECT_LE(world->server->request_memory().used(), FrameReader::k_first_step);
+    EXPECT_LE(memory_used(), FrameReader::k_first_step);
     client.send(std::string(FrameReader::k_first_step, 'x'));
-    EXPECT_LE(world->server->request_memory().used(), FrameReader::k_first_step * FrameReader::k_growth);
+    EXPECT_LE(memory_used(), FrameReader::k_first_step * FrameReader::k_growth);
     EXPECT_LE(client.biggest_target, FrameReader::k_first_step * FrameReader::k_growth);
 }
 
@@ -245,13 +249,118 @@ TEST_F(ConnectionTest, ManyAnnouncedLengthsStayWithinTheAccount) {
         world->accept(*crowd.back());
         crowd.back()->send(std::string("\x06\x40\0\0", 4) + std::string(FrameReader::k_first_step - 1, 'x'));
     }
-    EXPECT_LE(world->server->request_memory().peak(), k_limit + FrameReader::k_first_step);
-    // Those who sit on memory lose it, and who waited gets through.
-    const auto rest = client.send(heartbeat(1));
-    EXPECT_TRUE(asked_.groups.empty());
-    world->hand.advance(Duration::seconds(40));
-    client.send(rest);
+    EXPECT_LE(world->server->request_memory().large->peak(), k_limit + FrameReader::k_first_step);
+    // Small requests have memory of their own.
+    client.send(heartbeat(1));
     EXPECT_EQ(asked_.groups.size(), 1U);
+    answer_heartbeat(0);
+    // Those who sit on memory lose it, and who waited gets through.
+    auto rest = client.send(produce(2, 100'000));
+    EXPECT_TRUE(asked_.produces.empty());
+    for (int second = 0; second < 40; ++second) {
+        world->hand.advance(Duration::seconds(1));
+        rest = client.send(rest);
+    }
+    EXPECT_EQ(asked_.produces.size(), 1U);
+}
+
+// A byte now and then is no progress for a frame that holds what others wait for.
+TEST_F(ConnectionTest, SlowBytesDoNotKeepMemoryFromOthers) {
+    start({.shard_small_request_bytes_max = 10 * FrameReader::k_first_step});
+    std::vector<std::unique_ptr<Client>> crowd;
+    for (int i = 0; i < 20; ++i) {
+        crowd.push_back(std::make_unique<Client>());
+        world->accept(*crowd.back());
+        crowd.back()->send(std::string("\0\0\xea\x60", 4) + "x");  // 60,000 bytes
+    }
+    auto rest = client.send(heartbeat(1));
+    for (int second = 0; second < 10 && asked_.groups.empty(); ++second) {
+        for (const auto& slow : crowd) slow->send("x");
+        world->hand.advance(Duration::seconds(1));
+        rest = client.send(rest);
+    }
+    EXPECT_EQ(asked_.groups.size(), 1U);
+    EXPECT_FALSE(client.is_closed);
+}
+
+// Frames that wait for each other's memory: the largest go until half of it is free.
+TEST_F(ConnectionTest, FramesThatWaitForEachOtherDoNotWaitForEver) {
+    constexpr std::size_t k_limit = 1U << 20U;
+    start({.shard_request_bytes_max = k_limit});
+    std::vector<std::unique_ptr<Client>> crowd;
+    const std::string endless =
+        std::string("\x06\x40\0\0", 4) + std::string(FrameReader::k_first_step * 16, 'x');
+    for (int i = 0; i < 100; ++i) {
+        crowd.push_back(std::make_unique<Client>());
+        world->accept(*crowd.back());
+        crowd.back()->send(endless);
+    }
+    EXPECT_LE(world->server->request_memory().large->peak(), 3 * k_limit);
+    auto rest = client.send(produce(1, 500'000));
+    EXPECT_TRUE(asked_.produces.empty());
+    for (int second = 0; second < 30 && asked_.produces.empty(); ++second) {
+        world->hand.advance(Duration::seconds(1));
+        rest = client.send(rest);
+    }
+    EXPECT_EQ(asked_.produces.size(), 1U);
+    EXPECT_LE(world->server->request_memory().large->peak(), 3 * k_limit);
+}
+
+// What was read behind a request that waits is kept aside: little of it, and it counts.
+TEST_F(ConnectionTest, WhatIsSentAheadIsKeptShort) {
+    start();
+    std::string many = heartbeat(0);
+    for (int i = 1; i < 10'000; ++i) many += heartbeat(i);
+    client.send(many);
+    EXPECT_FALSE(client.is_reading);
+    EXPECT_EQ(asked_.groups.size(), 1U);
+    EXPECT_GT(memory_used(), 0U);
+    EXPECT_LE(memory_used(), 8U * 1024);
+}
+
+TEST_F(ConnectionTest, ThousandsOfRequestsLeaveOthersTheirTurn) {
+    asked_.answers_at_once = true;
+    start({.requests_per_turn_max = 10});
+    Client other;
+    world->accept(other);
+    std::string many;
+    for (int i = 0; i < 1'000; ++i) many += heartbeat(i);
+    std::string rest = client.send(many);
+    EXPECT_EQ(asked_.groups.size(), 10U);
+    EXPECT_FALSE(client.is_reading);
+    other.send(heartbeat(7));
+    EXPECT_EQ(asked_.groups.size(), 11U);
+    for (int turn = 0; turn < 1'000 && client.correlation_ids().size() < 1'000; ++turn) {
+        settle();
+        rest = client.send(rest);
+    }
+    EXPECT_EQ(client.correlation_ids().size(), 1'000U);
+    EXPECT_TRUE(std::ranges::is_sorted(client.correlation_ids()));
+}
+
+// ---------------------------------------------------------------- memory of answers
+
+TEST_F(ConnectionTest, AnswersOfAllConnectionsAreLimited) {
+    asked_.answers_at_once = true;
+    start({.shard_response_bytes_max = 1'000, .patience_without_memory = Duration::seconds(1)});
+    std::vector<std::unique_ptr<Client>> crowd;
+    for (int i = 0; i < 1'000; ++i) {
+        crowd.push_back(std::make_unique<Client>());
+        crowd.back()->takes_answers = false;
+        world->accept(*crowd.back());
+        crowd.back()->send(heartbeat(i));
+    }
+    EXPECT_LT(world->server->answer_bytes(), 2'100U);
+    const auto started = asked_.groups.size();
+    client.send(heartbeat(7));
+    EXPECT_EQ(asked_.groups.size(), started);
+    // Those who take nothing go, and who waited is answered.
+    for (int second = 0; second < 100 && client.received.empty(); ++second) {
+        world->hand.advance(Duration::seconds(1));
+        settle();
+    }
+    EXPECT_EQ(client.correlation_ids(), std::vector<std::int32_t>{7});
+    EXPECT_LT(world->server->answer_bytes(), 2'100U);
 }
 
 // ---------------------------------------------------------------- limits
@@ -261,7 +370,7 @@ TEST_F(ConnectionTest, AFrameLargerThanTheAccountStillGetsThrough) {
     client.send(produce(1, 500'000));
     ASSERT_EQ(asked_.produces.size(), 1U);
     answer_produce(0);
-    EXPECT_EQ(world->server->request_memory().used(), 0U);
+    EXPECT_EQ(memory_used(), 0U);
 }
 
 TEST_F(ConnectionTest, TheNextLargeFrameIsReadInPlace) {
@@ -302,7 +411,7 @@ TEST_F(ConnectionTest, WhoTakesNoAnswersIsNotReadAndThenClosed) {
     EXPECT_FALSE(client.is_closed);
     world->hand.advance(Duration::seconds(30));
     EXPECT_TRUE(client.is_closed);
-    EXPECT_EQ(world->server->request_memory().used(), 0U);
+    EXPECT_EQ(memory_used(), 0U);
 }
 
 TEST_F(ConnectionTest, ASlowReaderThatTakesSomethingLives) {
@@ -310,10 +419,10 @@ TEST_F(ConnectionTest, ASlowReaderThatTakesSomethingLives) {
     start({.response_bytes_queued_max = 100, .slow_reader_max = Duration::seconds(60)});
     std::string many;
     for (int i = 0; i < 100; ++i) many += heartbeat(i);
-    client.send(many);
     int rounds = 0;
     for (; rounds < 50 && client.correlation_ids().size() < 100; ++rounds) {
         client.take_answers();
+        many = client.send(many);
         world->hand.advance(Duration::seconds(50));
         ASSERT_FALSE(client.is_closed);
     }
@@ -341,14 +450,17 @@ TEST_F(ConnectionTest, IdleConnectionsAreClosedAndLeaveNoTimer) {
     EXPECT_EQ(world->hand.timers(), 0U);
 }
 
-TEST_F(ConnectionTest, WhoWaitsForUsIsNotIdle) {
+// Kafka's broker closes it, too: a wait of 20 s ends after connections.max.idle.ms=4000.
+TEST_F(ConnectionTest, WhoWaitsForAnAnswerIsIdleInTheEnd) {
     start({.idle_max = Duration::seconds(600)});
     client.send(heartbeat(1));
-    world->hand.advance(Duration::seconds(6'000));
+    world->hand.advance(Duration::seconds(590));
     EXPECT_FALSE(client.is_closed);
-    answer_heartbeat(0);
+    world->hand.advance(Duration::seconds(30));
+    EXPECT_TRUE(client.is_closed);
+    answer_heartbeat(0);  // finds nobody
     settle();
-    EXPECT_EQ(client.correlation_ids().size(), 1U);
+    EXPECT_TRUE(client.received.empty());
 }
 
 TEST_F(ConnectionTest, AStalledFrameIsClosed) {

@@ -7,6 +7,22 @@ namespace {
 
 constexpr auto k_eviction_age = Duration::seconds(120);
 
+// What a session is worth (Kafka's EvictableKey): the smallest goes first.
+struct Value {
+    bool is_privileged = false;
+    std::size_t partition_count = 0;
+    std::int32_t id = 0;
+    friend constexpr auto operator<=>(const Value&, const Value&) = default;
+};
+
+Value value_of(const FetchSession& session) {
+    return {session.is_privileged, session.partitions().size(), session.id};
+}
+
+bool may_be_evicted(const FetchSession& session, bool by_privileged) {
+    return (by_privileged && !session.is_privileged) || session.last_used - session.created > k_eviction_age;
+}
+
 }  // namespace
 
 void FetchSession::put(SessionPartition partition) {
@@ -44,17 +60,32 @@ std::size_t FetchSessions::partition_count() const {
     return count;
 }
 
-// The least recently used sessions go first, and only when nobody has used them for a while.
-bool FetchSessions::make_room(std::size_t added, Instant now) {
-    if (added > config_.partitions_max) return false;
-    while (sessions_.size() >= config_.slots_max || partition_count() + added > config_.partitions_max) {
-        auto oldest = sessions_.begin();
-        for (auto session = sessions_.begin(); session != sessions_.end(); ++session) {
-            if (session->second.last_used < oldest->second.last_used) oldest = session;
-        }
-        if (oldest == sessions_.end() || now - oldest->second.last_used <= k_eviction_age) return false;
-        sessions_.erase(oldest);
+bool FetchSessions::make_room(const Applicant& applicant, Instant now) {
+    if (applicant.partition_count > config_.partitions_max) return false;
+    while (sessions_.size() >= config_.slots_max ||
+           partition_count() + applicant.partition_count > config_.partitions_max) {
+        if (!evict(applicant, now)) return false;
     }
+    return true;
+}
+
+bool FetchSessions::evict(const Applicant& applicant, Instant now) {
+    auto stalest = sessions_.end();
+    auto cheapest = sessions_.end();
+    for (auto entry = sessions_.begin(); entry != sessions_.end(); ++entry) {
+        const auto& session = entry->second;
+        if (stalest == sessions_.end() || session.last_used < stalest->second.last_used) stalest = entry;
+        if (!may_be_evicted(session, applicant.is_privileged)) continue;
+        if (cheapest == sessions_.end() || value_of(session) < value_of(cheapest->second)) cheapest = entry;
+    }
+    if (stalest == sessions_.end()) return false;
+    if (now - stalest->second.last_used > k_eviction_age) {
+        sessions_.erase(stalest);
+        return true;
+    }
+    const Value own{applicant.is_privileged, applicant.partition_count, 0};
+    if (cheapest == sessions_.end() || own < value_of(cheapest->second)) return false;
+    sessions_.erase(cheapest);
     return true;
 }
 
@@ -67,12 +98,13 @@ std::int32_t FetchSessions::draw_id() {
     }
 }
 
-FetchSession* FetchSessions::create(bool uses_topic_ids, std::size_t partition_count, Instant now) {
-    if (config_.slots_max == 0 || !make_room(partition_count, now)) return nullptr;
+FetchSession* FetchSessions::create(const Applicant& applicant, Instant now) {
+    if (config_.slots_max == 0 || !make_room(applicant, now)) return nullptr;
     const auto id = draw_id();
     auto& session = sessions_[id];
     session.id = id;
-    session.uses_topic_ids = uses_topic_ids;
+    session.uses_topic_ids = applicant.uses_topic_ids;
+    session.is_privileged = applicant.is_privileged;
     session.created = now;
     session.last_used = now;
     return &session;

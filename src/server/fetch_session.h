@@ -54,6 +54,7 @@ public:
     std::int32_t id = 0;
     std::int32_t next_epoch = 1;  // the epoch that the next request must carry
     bool uses_topic_ids = false;
+    bool is_privileged = false;  // of a follower: its loss would slow replication
     Instant created;
     Instant last_used;
 
@@ -73,8 +74,18 @@ public:
     };
     explicit FetchSessions(const Config& config) : config_(config), prng_(config.seed) {}
 
-    // Evicts what has been idle long enough to make room; nullptr when there is none.
-    FetchSession* create(bool uses_topic_ids, std::size_t partition_count, Instant now);
+    // Who asks for a session, and how large it would be.
+    struct Applicant {
+        bool uses_topic_ids = false;
+        bool is_privileged = false;
+        std::size_t partition_count = 0;
+    };
+    // Evicts by Kafka's rules to make room; nullptr when there is none. In this order: the session that
+    // nobody has used for longest, if that is more than 120 s; else the least valuable of those that may go,
+    // if it is worth less than the applicant. A follower's session is worth more than a consumer's, a
+    // larger one more than a smaller one. A session may go when it is older than 120 s; for a follower, any
+    // consumer's.
+    FetchSession* create(const Applicant& applicant, Instant now);
     // fetch_session_id_not_found, invalid_fetch_session_epoch, fetch_session_topic_id_error.
     ErrorCode check(std::int32_t id, std::int32_t epoch, bool uses_topic_ids) const;
     FetchSession* find(std::int32_t id);
@@ -85,7 +96,8 @@ public:
     bool is_over_limit() const { return partition_count() > config_.partitions_max; }
 
 private:
-    bool make_room(std::size_t partition_count, Instant now);
+    bool make_room(const Applicant& applicant, Instant now);
+    bool evict(const Applicant& applicant, Instant now);
     std::int32_t draw_id();
 
     Config config_;

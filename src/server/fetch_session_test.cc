@@ -55,7 +55,7 @@ TEST(FetchSessions, EpochsGoFromOneAndWrapToOne) {
 
 TEST(FetchSessions, ChecksInKafkasOrder) {
     FetchSessions sessions({});
-    const auto* session = sessions.create(true, 1, at(0));
+    const auto* session = sessions.create({.uses_topic_ids = true, .partition_count = 1}, at(0));
     const auto id = session->id;
     EXPECT_EQ(sessions.check(id, 1, true), ErrorCode::none);
     EXPECT_EQ(sessions.check(id + 1, 1, true), ErrorCode::fetch_session_id_not_found);
@@ -72,7 +72,7 @@ TEST(FetchSessions, IdsArePositiveAndOfTheirShardAlone) {
     for (const std::uint32_t shard : {0U, 1U, 2U}) {
         FetchSessions sessions({.slots_max = 50, .shard = shard, .shard_count = 3, .seed = 11});
         for (int i = 0; i < 50; ++i) {
-            const auto id = sessions.create(false, 1, at(0))->id;
+            const auto id = sessions.create({.partition_count = 1}, at(0))->id;
             EXPECT_GT(id, 0);
             EXPECT_TRUE(seen.insert(id).second);
         }
@@ -81,38 +81,99 @@ TEST(FetchSessions, IdsArePositiveAndOfTheirShardAlone) {
 
 TEST(FetchSessions, OnlyTheLongestUnusedSessionMakesRoom) {
     FetchSessions sessions({.slots_max = 2});
-    const auto first = sessions.create(false, 1, at(0))->id;
-    const auto second = sessions.create(false, 1, at(10))->id;
-    EXPECT_EQ(sessions.create(false, 1, at(120)), nullptr);  // 120 s are not more than 120 s
+    const auto first = sessions.create({.partition_count = 1}, at(0))->id;
+    const auto second = sessions.create({.partition_count = 1}, at(10))->id;
+    EXPECT_EQ(sessions.create({.partition_count = 1}, at(120)), nullptr);  // 120 s are not more than 120 s
     sessions.find(first)->last_used = at(115);
-    EXPECT_EQ(sessions.create(false, 1, at(121)), nullptr);
-    const auto* third = sessions.create(false, 1, at(131));
+    EXPECT_EQ(sessions.create({.partition_count = 1}, at(121)), nullptr);
+    const auto* third = sessions.create({.partition_count = 1}, at(131));
     ASSERT_NE(third, nullptr);
     EXPECT_EQ(sessions.find(second), nullptr);
     EXPECT_NE(sessions.find(first), nullptr);
     EXPECT_EQ(sessions.size(), 2U);
 }
 
+// Kafka's FetchSessionCacheShard.tryEvict: the key is (privileged, size, id), the applicant's id is 0.
+class FetchSessionEviction : public testing::Test {
+protected:
+    struct Wanted {
+        bool is_privileged = false;
+        std::size_t size = 0;
+    };
+    // Creates a session and fills it; 0 when there is no room.
+    std::int32_t create(Wanted wanted, std::int64_t second) {
+        auto* session = sessions.create(
+            {.is_privileged = wanted.is_privileged, .partition_count = wanted.size}, at(second));
+        if (session == nullptr) return 0;
+        for (std::size_t i = 0; i < wanted.size; ++i) session->put(partition(static_cast<std::int32_t>(i)));
+        return session->id;
+    }
+    void use(std::int32_t id, std::int64_t second) { sessions.find(id)->last_used = at(second); }
+    bool lives(std::int32_t id) { return sessions.find(id) != nullptr; }
+
+    FetchSessions sessions{{.slots_max = 2}};
+};
+
+TEST_F(FetchSessionEviction, ALargerSessionTakesThePlaceOfAnOldSmallerOne) {
+    const auto small = create({.size = 2}, 0);
+    const auto large = create({.size = 5}, 0);
+    use(small, 100);
+    use(large, 100);
+    EXPECT_EQ(create({.size = 9}, 100), 0);  // nobody is older than 120 s
+    use(small, 121);
+    use(large, 121);
+    EXPECT_EQ(create({.size = 1}, 122), 0);  // worth less than either
+    EXPECT_EQ(create({.size = 2}, 122), 0);  // as much as the small one: its id decides, and ours is 0
+    EXPECT_NE(create({.size = 3}, 122), 0);
+    EXPECT_FALSE(lives(small));
+    EXPECT_TRUE(lives(large));
+}
+
+TEST_F(FetchSessionEviction, AFollowerTakesThePlaceOfAnyConsumer) {
+    const auto young = create({.size = 7}, 0);
+    const auto follower = create({.is_privileged = true, .size = 1}, 0);
+    const auto other = create({.is_privileged = true, .size = 1}, 1);
+    EXPECT_NE(other, 0);
+    EXPECT_FALSE(lives(young));
+    EXPECT_TRUE(lives(follower));
+    EXPECT_EQ(create({.is_privileged = true, .size = 9}, 2), 0);  // young followers stay
+    use(follower, 121);
+    use(other, 121);
+    EXPECT_EQ(create({.size = 100}, 122), 0);  // a consumer takes no follower's place
+    EXPECT_NE(create({.is_privileged = true, .size = 2}, 122), 0);
+    EXPECT_FALSE(lives(follower) && lives(other));
+}
+
+TEST_F(FetchSessionEviction, TheStalestGoesFirstWhateverItIsWorth) {
+    const auto large = create({.is_privileged = true, .size = 50}, 0);
+    const auto small = create({.size = 1}, 0);
+    use(small, 130);
+    EXPECT_NE(create({.size = 1}, 131), 0);
+    EXPECT_FALSE(lives(large));
+    EXPECT_TRUE(lives(small));
+}
+
 TEST(FetchSessions, PartitionsOfAllSessionsHaveALimit) {
     FetchSessions sessions({.slots_max = 10, .partitions_max = 3});
-    EXPECT_EQ(sessions.create(false, 4, at(0)), nullptr);
-    auto* session = sessions.create(false, 3, at(0));
+    EXPECT_EQ(sessions.create({.partition_count = 4}, at(0)), nullptr);
+    auto* session = sessions.create({.partition_count = 3}, at(0));
     ASSERT_NE(session, nullptr);
     for (const auto index : {1, 2, 3}) session->put(partition(index));
     EXPECT_FALSE(sessions.is_over_limit());
-    EXPECT_EQ(sessions.create(false, 1, at(100)), nullptr);
-    EXPECT_EQ(sessions.create(false, 4, at(1000)), nullptr);  // would not fit anyway: nobody is evicted
+    EXPECT_EQ(sessions.create({.partition_count = 1}, at(100)), nullptr);
+    EXPECT_EQ(sessions.create({.partition_count = 4}, at(1000)),
+              nullptr);  // would not fit anyway: nobody is evicted
     EXPECT_EQ(sessions.size(), 1U);
     session->put(partition(4));
     EXPECT_TRUE(sessions.is_over_limit());
     session->forget(key(1));
     EXPECT_FALSE(sessions.is_over_limit());
-    EXPECT_NE(sessions.create(false, 1, at(1000)), nullptr);
+    EXPECT_NE(sessions.create({.partition_count = 1}, at(1000)), nullptr);
 }
 
 TEST(FetchSessions, NoSlotsNoSessions) {
     FetchSessions sessions({.slots_max = 0});
-    EXPECT_EQ(sessions.create(false, 1, at(1000)), nullptr);
+    EXPECT_EQ(sessions.create({.partition_count = 1}, at(1000)), nullptr);
 }
 
 }  // namespace

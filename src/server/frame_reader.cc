@@ -4,13 +4,18 @@
 
 namespace gregor::server {
 
+BudgetAccount& RequestMemory::of(std::size_t frame_bytes) const {
+    return frame_bytes <= FrameReader::k_small_frame ? *small : *large;
+}
+
 FrameReader::Target FrameReader::target(MutableBytes scratch) {
     if (buffer_) {
         const auto rest = buffer_->writable().subspan(filled_);
         if (rest.size() >= k_direct_min) return {rest, true};
     }
-    const bool expects_large = prefix_size_ == 0 && last_frame_bytes_ > k_first_step;
-    const bool is_short = expects_large || !account_->has_room();  // what cannot become a frame is kept aside
+    const bool expects_large = prefix_size_ == 0 && last_frame_bytes_ > k_large_frame;
+    const bool is_short =
+        expects_large || !memory_.small->has_room();  // what cannot become a frame is kept aside
     return {is_short ? scratch.first(std::min(scratch.size(), k_head_bytes)) : scratch, false};
 }
 
@@ -47,11 +52,11 @@ FrameReader::Outcome FrameReader::begin() {
     length_ = view.length;
     if (view.status == protocol::FrameStatus::negative) return Outcome::negative_length;
     if (view.status == protocol::FrameStatus::too_large) return Outcome::too_large;
-    if (!account_->has_room()) return Outcome::no_memory;
     frame_bytes_ = view.body_bytes();
+    if (!account().has_room()) return Outcome::no_memory;
     const auto trusted = std::max(k_first_step, 2 * last_frame_bytes_);
     const auto size = std::min(frame_bytes_, trusted);
-    charge_ = account_->take(size);
+    charge_ = account().take(size);
     buffer_ = Buffer::allocate(size);
     filled_ = 0;
     return Outcome::need_bytes;
@@ -63,14 +68,15 @@ FrameReader::Outcome FrameReader::advance() {
     return grow() ? Outcome::need_bytes : Outcome::no_memory;
 }
 
-// A frame in progress may use as much again as new ones: finishing it is what gives memory back. Alone it may
-// be as large as it likes.
+// A frame in progress may use as much again as new ones: finishing it is what gives memory back. Where new
+// ones are let in it may be as large as it likes.
 bool FrameReader::grow() {
-    if (account_->used() - charge_.size() >= 2 * account_->limit()) return false;
     const auto size = std::min(frame_bytes_, buffer_->size() * k_growth);
+    const auto others = account().used() - charge_.size();
+    if (others >= account().limit() && others + size > 2 * account().limit()) return false;
     auto larger = Buffer::allocate(size);
     std::copy_n(buffer_->bytes().begin(), filled_, larger->writable().begin());
-    charge_ = account_->take(size);
+    charge_ = account().take(size);
     buffer_ = std::move(larger);
     return true;
 }

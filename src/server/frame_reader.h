@@ -1,9 +1,10 @@
 // Bytes of one connection on their way to whole request frames. Sans-I/O; lives and dies with its connection.
 //
 // Memory follows the bytes that came, not the length that was announced: a frame starts with a small buffer
-// that grows sixteenfold whenever it is full, and only a connection that has sent a large frame before gets
-// the next of about that size at once. Every frame has a buffer of exactly its size in the end, so what
-// outlives the request (the records of a Produce) pins nothing else.
+// that grows fourfold whenever it is full, and only a connection that has sent a large frame before gets the
+// next of about that size at once. Every frame has a buffer of exactly its size in the end, so what outlives
+// the request (the records of a Produce) pins nothing else. Small frames have memory of their own, so that
+// large ones that never end do not keep everybody else from asking.
 #pragma once
 
 #include <array>
@@ -16,6 +17,13 @@
 
 namespace gregor::server {
 
+// What all connections of a shard may hold in frames being received or answered.
+struct RequestMemory {
+    Ref<BudgetAccount> small;
+    Ref<BudgetAccount> large;
+    BudgetAccount& of(std::size_t frame_bytes) const;
+};
+
 struct Frame {
     Slice body;
     Charge charge;
@@ -23,17 +31,19 @@ struct Frame {
 
 class FrameReader {
 public:
-    static constexpr std::size_t k_first_step = 16 * 1024;
-    static constexpr std::size_t k_growth = 16;
+    static constexpr std::size_t k_first_step = 4 * 1024;
+    static constexpr std::size_t k_growth = 4;
+    static constexpr std::size_t k_small_frame = 64 * 1024;  // and smaller ones
     // Shorter rests of a frame are read together with what follows them, and copied.
     static constexpr std::size_t k_direct_min = 4 * 1024;
     // After a large frame another is likely: its start is read alone, so that little of it is copied.
+    static constexpr std::size_t k_large_frame = 16 * 1024;
     static constexpr std::size_t k_head_bytes = 512;
 
     enum class Outcome : std::uint8_t { need_bytes, complete, no_memory, negative_length, too_large };
 
-    FrameReader(std::size_t frame_bytes_max, Ref<BudgetAccount> account)
-        : frame_bytes_max_(frame_bytes_max), account_(std::move(account)) {}
+    FrameReader(std::size_t frame_bytes_max, const RequestMemory& memory)
+        : frame_bytes_max_(frame_bytes_max), memory_(memory) {}
 
     // Where the next bytes go: into the frame itself (`is_direct`), or into a part of `scratch`.
     struct Target {
@@ -49,6 +59,8 @@ public:
     // The frame that was complete.
     Frame take();
 
+    // Whose memory the frame under way is.
+    BudgetAccount& account() const { return memory_.of(frame_bytes_); }
     bool is_mid_frame() const { return prefix_size_ > 0; }
     std::size_t bytes_held() const { return charge_.size(); }  // for a frame that is not complete yet
     std::int32_t announced_bytes() const { return length_; }   // for a log line
@@ -59,7 +71,7 @@ private:
     bool grow();
 
     const std::size_t frame_bytes_max_;
-    Ref<BudgetAccount> account_;
+    const RequestMemory& memory_;
     std::array<std::byte, protocol::k_frame_prefix_bytes> prefix_{};
     std::size_t prefix_size_ = 0;
     std::int32_t length_ = 0;

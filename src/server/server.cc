@@ -1,8 +1,11 @@
 #include "server/server.h"
 
 #include <algorithm>
+#include <functional>
 
 #include "base/log.h"
+#include "server/connection_quotas.h"
+#include "server/waiting_fetches.h"
 
 namespace gregor::server {
 namespace {
@@ -15,12 +18,47 @@ Duration shortest_patience(const ConnectionLimits& limits) {
     return std::min({limits.idle_max, limits.frame_stall_max, limits.slow_reader_max});
 }
 
+// A question to the node's quotas on its way to shard 0, and the answer on its way back.
+struct Admission {
+    io::Shards* shards;
+    ConnectionQuotas* quotas;
+    ShardServer* server;
+    ShardId shard;
+    std::uint64_t number;
+    std::string host;
+    bool admitted = false;
+};
+struct AdmissionDelivery {
+    Admission admission;
+    void operator()() {
+        admission.server->on_admission(admission.number, admission.host, admission.admitted);
+    }
+};
+struct AdmissionReply {
+    Admission admission;
+    void operator()(bool admitted) {
+        admission.admitted = admitted;
+        auto* shards = admission.shards;
+        const auto shard = admission.shard;
+        shards->submit(shard, AdmissionDelivery{std::move(admission)});
+    }
+};
+struct AdmissionQuestion {
+    Admission admission;
+    void operator()() {
+        const auto host = admission.host;
+        admission.quotas->ask(host, AdmissionReply{std::move(admission)});
+    }
+};
+
 }  // namespace
 
 ShardServer::ShardServer(ShardServices& services, const ApiTable& apis)
     : services_(services),
       dispatcher_(services, apis, *this),
-      request_memory_(make_ref<BudgetAccount>("requests", services.config.limits.shard_request_bytes_max)) {}
+      request_memory_{
+          make_ref<BudgetAccount>("small_requests", services.config.limits.shard_small_request_bytes_max),
+          make_ref<BudgetAccount>("large_requests", services.config.limits.shard_request_bytes_max)} {}
 
 // Tasks and timers of ours that still wait are dropped with the loop, uncalled.
 ShardServer::~ShardServer() = default;
@@ -40,6 +78,37 @@ void ShardServer::on_accept(std::uint32_t listener, std::unique_ptr<io::Stream> 
         LOG_WARN("connection_refused", peer, limits.connections_max);
         return;
     }
+    if (services_.quotas != nullptr) return ask_quotas(listener, std::move(stream));
+    open(listener, std::move(stream));
+}
+
+void ShardServer::ask_quotas(std::uint32_t listener, std::unique_ptr<io::Stream> stream) {
+    const auto number = next_admission_++;
+    auto host = stream->peer().host;
+    unadmitted_[number] = {listener, std::move(stream)};
+    auto& ports = services_.ports;
+    ports.shards.submit(ShardId{0}, AdmissionQuestion{{.shards = &ports.shards,
+                                                       .quotas = services_.quotas,
+                                                       .server = this,
+                                                       .shard = ports.shard,
+                                                       .number = number,
+                                                       .host = std::move(host)}});
+}
+
+void ShardServer::on_admission(std::uint64_t number, const std::string& host, bool admitted) {
+    auto found = unadmitted_.extract(number);
+    if (!admitted) return;  // closes
+    if (found.empty() || is_draining_) return release_quota(host);
+    open(found.mapped().listener, std::move(found.mapped().stream));
+}
+
+void ShardServer::release_quota(const std::string& host) {
+    if (services_.quotas == nullptr) return;
+    services_.ports.shards.submit(ShardId{0}, [quotas = services_.quotas, host] { quotas->release(host); });
+}
+
+void ShardServer::open(std::uint32_t listener, std::unique_ptr<io::Stream> stream) {
+    const auto& limits = services_.config.limits;
     const auto id = free_slot();
     auto peer = identify(listener, *stream);
     LOG_DEBUG("connection_accepted", peer->host, peer->port, peer->listener_name);
@@ -87,38 +156,130 @@ void ShardServer::answer(ConnectionId id, std::uint64_t request, Answer answer) 
     feed_starved();
 }
 
-// Memory was given back: those who wait for it go on, first come, first served.
+// Memory was given back: those who wait for it go on, first come, first served. Their answers may give back
+// more within this call: that is why it goes round until nobody is fed.
 void ShardServer::feed_starved() {
-    while (!starved_.empty() && request_memory_->has_room()) {
-        const auto id = starved_.front();
-        starved_.pop_front();
-        if (auto* connection = find(id)) connection->on_memory();
+    if (std::exchange(is_feeding_, true)) return;
+    bool has_fed = true;
+    while (has_fed) {
+        has_fed = feed(for_answers_, &ShardServer::has_answer_memory);
+        has_fed = feed(for_small_, &ShardServer::has_small_memory) || has_fed;
+        has_fed = feed(for_large_, &ShardServer::has_large_memory) || has_fed;
+    }
+    is_feeding_ = false;
+}
+
+// Each of those who wait now once at most.
+bool ShardServer::feed(Queue& queue, bool (ShardServer::*has_room)() const) {
+    bool has_fed = false;
+    for (auto left = queue.waiting.size(); left > 0 && (this->*has_room)(); --left) {
+        const auto id = queue.waiting.front();
+        queue.waiting.pop_front();
+        auto* connection = find(id);
+        if (connection == nullptr) continue;
+        has_fed = queue.has_fed = true;
+        connection->on_memory();
+    }
+    return has_fed;
+}
+
+void ShardServer::wait_for_memory(ConnectionId connection, const BudgetAccount& account) {
+    auto& queue = &account == request_memory_.small.get() ? for_small_ : for_large_;
+    queue.waiting.push_back(connection);
+    arm_relief_timer();
+}
+
+void ShardServer::wait_for_answers(ConnectionId connection) {
+    for_answers_.waiting.push_back(connection);
+    arm_relief_timer();
+}
+
+// Beyond the limit only who has taken all his answers gets more, up to twice as much.
+bool ShardServer::has_room_for_answers(std::size_t waiting) const {
+    const auto limit = services_.config.limits.shard_response_bytes_max;
+    return answer_bytes_ < (waiting > 0 ? limit : 2 * limit);
+}
+
+void ShardServer::change_answer_bytes(std::size_t added, std::size_t sent) {
+    const bool was_full = !has_answer_memory();
+    ASSERT(sent <= answer_bytes_ + added);
+    answer_bytes_ += added;
+    answer_bytes_ -= sent;
+    if (!has_answer_memory()) arm_relief_timer();
+    if (was_full) feed_starved();
+}
+
+void ShardServer::wait_for_turn(ConnectionId connection) {
+    waiting_for_turn_.push_back(connection);
+    if (waiting_for_turn_.size() == 1) services_.ports.executor.post([this] { give_turns(); });
+}
+
+void ShardServer::give_turns() {
+    for (const auto id : std::exchange(waiting_for_turn_, {})) {
+        if (auto* connection = find(id)) connection->on_turn();
     }
 }
 
-void ShardServer::wait_for_memory(ConnectionId connection) {
-    starved_.push_back(connection);
-    arm_hoarding_timer();
+// Runs only while there is a shortage.
+void ShardServer::arm_relief_timer() {
+    const bool is_short = !for_small_.waiting.empty() || !for_large_.waiting.empty() || !has_answer_memory();
+    if (is_relief_armed_ || !is_short) return;
+    is_relief_armed_ = true;
+    const auto when = now() + services_.config.limits.patience_without_memory;
+    relief_timer_ = services_.ports.executor.call_at(when, [this] { relieve(); });
 }
 
-// Runs only while somebody waits for memory.
-void ShardServer::arm_hoarding_timer() {
-    if (is_hoarding_armed_ || starved_.empty()) return;
-    is_hoarding_armed_ = true;
-    const auto when = now() + services_.config.limits.frame_stall_max_without_memory;
-    hoarding_timer_ = services_.ports.executor.call_at(when, [this] { check_hoarding(); });
-}
-
-void ShardServer::check_hoarding() {
-    is_hoarding_armed_ = false;
+void ShardServer::relieve() {
+    is_relief_armed_ = false;
     const auto at = now();
-    if (!request_memory_->has_room()) {
-        for (auto& slot : slots_) {
-            if (slot.connection != nullptr) slot.connection->check_hoarding(at);
-        }
-    }
+    if (!has_small_memory() || !has_large_memory()) relieve_requests(at);
+    if (!has_answer_memory()) relieve_answers(at);
+    for_small_.has_fed = for_large_.has_fed = false;
     feed_starved();
-    arm_hoarding_timer();
+    arm_relief_timer();
+}
+
+// Who is late with his frame goes. When nobody is and still nothing moves, the frames wait for each other, or
+// behind requests that take their time: then the largest go.
+void ShardServer::relieve_requests(Instant at) {
+    const auto before = open_;
+    for (auto& slot : slots_) {
+        if (slot.connection != nullptr) slot.connection->check_hoarding(at);
+    }
+    if (open_ < before) return;
+    if (!has_small_memory() && !for_small_.has_fed) close_largest(*request_memory_.small);
+    if (!has_large_memory() && !for_large_.has_fed) close_largest(*request_memory_.large);
+}
+
+// Until half of the account is free, unless most of it is with requests that are being worked on.
+void ShardServer::close_largest(const BudgetAccount& account) {
+    struct Hoard {
+        std::size_t bytes = 0;
+        ConnectionId id;
+    };
+    std::vector<Hoard> hoards;
+    std::size_t hoarded = 0;
+    for (const auto& slot : slots_) {
+        const auto bytes = slot.connection == nullptr ? 0 : slot.connection->bytes_hoarded(account);
+        if (bytes == 0) continue;
+        hoards.push_back({bytes, slot.connection->id()});
+        hoarded += bytes;
+    }
+    const auto enough = account.limit() / 2;
+    if (hoarded < enough) return;
+    std::ranges::stable_sort(hoards, std::greater(), &Hoard::bytes);
+    std::size_t freed = 0;
+    for (const auto& hoard : hoards) {
+        if (freed >= enough) break;
+        freed += hoard.bytes;
+        find(hoard.id)->close("it holds most of the memory that others wait for");
+    }
+}
+
+void ShardServer::relieve_answers(Instant at) {
+    for (auto& slot : slots_) {
+        if (slot.connection != nullptr) slot.connection->check_taking(at);
+    }
 }
 
 // ---------------------------------------------------------------- going
@@ -127,6 +288,8 @@ void ShardServer::check_hoarding() {
 void ShardServer::retire(ConnectionId id) {
     auto& slot = slots_[id.slot];
     ASSERT(slot.generation == id.generation && slot.connection != nullptr);
+    answer_bytes_ -= slot.connection->answer_memory();
+    release_quota(slot.connection->peer().host);
     retired_.push_back(std::move(slot.connection));
     ++slot.generation;
     free_slots_.push_back(id.slot);
@@ -138,7 +301,9 @@ void ShardServer::retire(ConnectionId id) {
 
 void ShardServer::bury_retired() {
     is_burial_posted_ = false;
-    std::exchange(retired_, {}).clear();  // gives back the memory of frames that never became whole
+    // Gives back the memory of frames that never became whole, and of what waits for a client that has gone.
+    for (const auto& connection : std::exchange(retired_, {}))
+        services_.waiting_fetches.end(connection->id());
     feed_starved();
     end_drain();
 }
@@ -164,6 +329,7 @@ void ShardServer::check_patience() {
 void ShardServer::drain(Instant deadline, io::Task done) {
     ASSERT(!is_draining_);
     is_draining_ = true;
+    unadmitted_.clear();
     on_drained_ = std::move(done);
     drain_timer_ = services_.ports.executor.call_at(deadline, [this] {
         for (auto& slot : slots_) {
@@ -180,7 +346,7 @@ void ShardServer::end_drain() {
     if (!is_draining_ || open_ > 0 || on_drained_ == nullptr) return;
     services_.ports.executor.cancel(drain_timer_);
     services_.ports.executor.cancel(patience_timer_);
-    services_.ports.executor.cancel(hoarding_timer_);
+    services_.ports.executor.cancel(relief_timer_);
     std::exchange(on_drained_, nullptr)();
 }
 

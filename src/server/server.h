@@ -3,7 +3,9 @@
 
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "base/budget.h"
@@ -29,11 +31,18 @@ public:
     void drain(Instant deadline, io::Task done);
 
     std::size_t connections() const { return open_; }
-    const BudgetAccount& request_memory() const { return *request_memory_; }
+    const RequestMemory& request_memory() const { return request_memory_; }
+    std::size_t answer_bytes() const { return answer_bytes_; }
 
     MutableBytes scratch() override;
     Instant now() const override { return services_.ports.clock.now(); }
-    void wait_for_memory(ConnectionId connection) override;
+    void wait_for_memory(ConnectionId connection, const BudgetAccount& account) override;
+    void wait_for_answers(ConnectionId connection) override;
+    bool has_room_for_answers(std::size_t waiting) const override;
+    // What the node's quotas say about the connection that asked as `number`.
+    void on_admission(std::uint64_t number, const std::string& host, bool admitted);
+    void change_answer_bytes(std::size_t added, std::size_t sent) override;
+    void wait_for_turn(ConnectionId connection) override;
     void retire(ConnectionId connection) override;
 
 private:
@@ -42,12 +51,34 @@ private:
         std::unique_ptr<Connection> connection;
     };
 
+    // Those who wait for one kind of memory, in order of asking.
+    struct Queue {
+        std::deque<ConnectionId> waiting;
+        bool has_fed = false;  // since the last relief
+    };
+    // Accepted, and waits for the word of the node's quotas.
+    struct Unadmitted {
+        std::uint32_t listener = 0;
+        std::unique_ptr<io::Stream> stream;
+    };
+
+    void open(std::uint32_t listener, std::unique_ptr<io::Stream> stream);
+    void ask_quotas(std::uint32_t listener, std::unique_ptr<io::Stream> stream);
+    void release_quota(const std::string& host);
     Connection* find(ConnectionId id);
     ConnectionId free_slot();
     Ref<const PeerIdentity> identify(std::uint32_t listener, const io::Stream& stream) const;
     void feed_starved();
-    void arm_hoarding_timer();
-    void check_hoarding();
+    bool feed(Queue& queue, bool (ShardServer::*has_room)() const);
+    bool has_answer_memory() const { return has_room_for_answers(1); }
+    bool has_small_memory() const { return request_memory_.small->has_room(); }
+    bool has_large_memory() const { return request_memory_.large->has_room(); }
+    void arm_relief_timer();
+    void relieve();
+    void relieve_requests(Instant at);
+    void close_largest(const BudgetAccount& account);
+    void relieve_answers(Instant at);
+    void give_turns();
     void arm_patience_timer();
     void check_patience();
     void bury_retired();
@@ -55,15 +86,22 @@ private:
 
     ShardServices& services_;
     Dispatcher dispatcher_;
-    Ref<BudgetAccount> request_memory_;
+    const RequestMemory request_memory_;
     Ref<Buffer> scratch_;
 
     std::vector<Slot> slots_;
     std::vector<std::uint32_t> free_slots_;
     std::size_t open_ = 0;
-    std::deque<ConnectionId> starved_;  // in order of asking
-    bool is_hoarding_armed_ = false;
-    io::TimerId hoarding_timer_;
+    std::map<std::uint64_t, Unadmitted> unadmitted_;
+    std::uint64_t next_admission_ = 1;
+    Queue for_small_;
+    Queue for_large_;
+    Queue for_answers_;
+    bool is_feeding_ = false;
+    std::size_t answer_bytes_ = 0;
+    bool is_relief_armed_ = false;
+    io::TimerId relief_timer_;
+    std::vector<ConnectionId> waiting_for_turn_;
     std::vector<std::unique_ptr<Connection>> retired_;
     bool is_burial_posted_ = false;
 

@@ -22,7 +22,9 @@ class Authorizer;
 
 namespace gregor::server {
 
+class ConnectionQuotas;
 class FetchSessions;
+class WaitingFetches;
 struct ServerConfig;
 
 // A handler includes the headers of the services it uses. Each of them is called on this shard and answers on
@@ -38,7 +40,9 @@ struct ShardServices {
     coordinator::GroupCoordinator& groups;     // groups and offsets, wherever their shard lives
     coordinator::ProducerIds& producer_ids;    // for idempotent producers
     const security::Authorizer& authorizer;
-    FetchSessions& fetch_sessions;  // of this shard's connections
+    FetchSessions& fetch_sessions;       // of this shard's connections
+    WaitingFetches& waiting_fetches;     // the same
+    ConnectionQuotas* quotas = nullptr;  // of the node, on shard 0; nullptr: nobody is counted
 };
 
 }  // namespace gregor::server

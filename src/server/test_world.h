@@ -22,6 +22,7 @@
 #include "server/config.h"
 #include "server/server.h"
 #include "server/services.h"
+#include "server/waiting_fetches.h"
 
 namespace gregor::server::test {
 
@@ -237,6 +238,7 @@ private:
     const ServerConfig config_;
 
 public:
+    WaitingFetches waiting_fetches{unreachable<replication::Replicas>()};
     ShardServices services{.ports = {ShardId{0}, hand, hand, hand, shards, disk, network},
                            .config = config_,
                            .images = images,
@@ -247,7 +249,8 @@ public:
                            .groups = unreachable<coordinator::GroupCoordinator>(),
                            .producer_ids = unreachable<coordinator::ProducerIds>(),
                            .authorizer = authorizer,
-                           .fetch_sessions = unreachable<FetchSessions>()};
+                           .fetch_sessions = unreachable<FetchSessions>(),
+                           .waiting_fetches = waiting_fetches};
     std::unique_ptr<ShardServer> server;
 };
 

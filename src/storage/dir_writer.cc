@@ -203,6 +203,7 @@ void DirWriter::start_job() {
 void DirWriter::on_job_done(std::vector<Item> items, const Status& status) {
     in_flight_ = false;
     if (stopped_) return;
+    const bool was_full = !has_room();
     for (const auto& item : items) queued_bytes_ -= bytes_of(item.work);
     // A job that was under way when the directory went offline is no promise either.
     const Status outcome = offline_ ? Status(std::unexpected(*offline_)) : status;
@@ -221,6 +222,7 @@ void DirWriter::on_job_done(std::vector<Item> items, const Status& status) {
     if (!outcome) return take_offline(outcome.error());
     for (const auto& [slot, ticket] : done)
         if (auto* client = find(ticket.client)) client->on_done(ticket.last);
+    if (was_full && has_room()) observer_->on_directory_has_room(directory_);
 }
 
 void DirWriter::take_offline(const Error& why) {

@@ -69,6 +69,8 @@ class DirObserver {
 public:
     virtual ~DirObserver() = default;
     virtual void on_directory_offline(const std::string& directory, const Error& why) = 0;
+    // The writer's queue was full and has room again.
+    virtual void on_directory_has_room(const std::string& /*directory*/) {}
 };
 
 struct WriteClientId {
@@ -93,7 +95,7 @@ public:
     std::uint64_t queue(WriteClientId id, std::unique_ptr<FileTask> task);
 
     std::size_t queued_bytes() const { return queued_bytes_; }
-    // False: the disk does not keep up. Clients' appends are refused and sockets should not be read.
+    // False: the disk does not keep up. Clients' appends have to wait.
     bool has_room() const { return queued_bytes_ < limits_.queued_bytes_max; }
     // For work behind the writer's back: a lane of its own, in order, and who waits for it.
     io::DiskLane background_lane() const { return background_lane_; }

@@ -1,10 +1,13 @@
 #include "io/asio/network.h"
 
 #include <netinet/in.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <limits>
 #include <system_error>
 
 #include "base/assert.h"
@@ -19,6 +22,17 @@ using boost::asio::posix::descriptor_base;
 
 constexpr int k_accepts_per_turn = 64;
 constexpr auto k_rest = std::chrono::milliseconds(100);
+constexpr auto k_quiet = std::chrono::seconds(10);  // between two log lines about the same
+// Descriptors that connections leave to files: a log that cannot open its next segment takes its directory
+// offline.
+constexpr rlim_t k_file_descriptors = 512;
+
+int descriptors_for_sockets() {
+    rlimit limit{};
+    if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return std::numeric_limits<int>::max();
+    const auto for_files = std::min(limit.rlim_cur / 4, k_file_descriptors);
+    return static_cast<int>(std::min<rlim_t>(limit.rlim_cur - for_files, std::numeric_limits<int>::max()));
+}
 
 std::unexpected<Error> cannot_listen(const Endpoint& at, int error) {
     const auto place =
@@ -76,7 +90,11 @@ Result<std::vector<UniqueFd>> bind_all(const Endpoint& at, std::vector<SocketAdd
 }  // namespace
 
 Acceptor::Acceptor(Loop& loop, AcceptSpreader& spreader, std::uint32_t listener, UniqueFd socket)
-    : spreader_(spreader), listener_(listener), descriptor_(loop.context()), rest_timer_(loop.context()) {
+    : spreader_(spreader),
+      listener_(listener),
+      descriptor_(loop.context()),
+      rest_timer_(loop.context()),
+      descriptors_max_(descriptors_for_sockets()) {
     boost::system::error_code error;
     descriptor_.assign(socket.get(), error);
     ASSERT_MSG(!error, error.message());
@@ -100,9 +118,7 @@ void Acceptor::accept_waiting() {
         // A connection that died in the queue concerns nobody. Anything else (no descriptor, no memory) will
         // not be better at once, and the socket stays readable: rest, or the loop would spin.
         if (error == ECONNABORTED || error == EINTR || error == EPROTO) continue;
-        const auto cause = std::generic_category().message(error);
-        LOG_WARN("accept_failed", listener_, cause);
-        return rest();
+        return rest(error);
     }
     wait();
 }
@@ -113,11 +129,21 @@ bool Acceptor::accept_one() {
     UniqueFd socket(
         ::accept4(descriptor_.native_handle(), peer.get(), &peer.size, SOCK_NONBLOCK | SOCK_CLOEXEC));
     if (!socket) return false;
+    if (socket.get() >= descriptors_max_) {  // the lowest free number: so many are in use
+        errno = EMFILE;
+        return false;
+    }
     spreader_.hand_over(listener_, std::move(socket), peer.endpoint());
     return true;
 }
 
-void Acceptor::rest() {
+void Acceptor::rest(int number) {
+    const auto now = std::chrono::steady_clock::now();
+    if (now >= quiet_until_) {
+        quiet_until_ = now + k_quiet;
+        const auto cause = std::generic_category().message(number);
+        LOG_WARN("accept_failed", listener_, cause);
+    }
     rest_timer_.expires_after(k_rest);
     rest_timer_.async_wait([self = Ref(this)](const boost::system::error_code& error) {
         if (!error && !self->closed_) self->wait();

@@ -3,6 +3,7 @@
 
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <vector>
@@ -37,12 +38,14 @@ private:
     ~Acceptor() override = default;
     void accept_waiting();
     bool accept_one();
-    void rest();
+    void rest(int number);
 
     AcceptSpreader& spreader_;
     const std::uint32_t listener_;
     boost::asio::posix::stream_descriptor descriptor_;
     boost::asio::steady_timer rest_timer_;
+    const int descriptors_max_;  // for sockets; the rest is for files
+    std::chrono::steady_clock::time_point quiet_until_;
     bool closed_ = false;
 };
 

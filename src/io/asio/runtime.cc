@@ -2,6 +2,7 @@
 
 #include <malloc.h>
 #include <sched.h>
+#include <sys/resource.h>
 
 #include <boost/asio/signal_set.hpp>
 #include <csignal>
@@ -33,6 +34,14 @@ struct AsioShard {
     ShardPorts ports;
 };
 
+// The soft limit is often a thousand, for programs that still use select().
+void raise_descriptor_limit() {
+    rlimit limit{};
+    if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max) return;
+    limit.rlim_cur = limit.rlim_max;
+    ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 }  // namespace
 
 class AsioRuntime::Impl final : public Shards, public AcceptSpreader {
@@ -40,6 +49,7 @@ public:
     explicit Impl(RuntimeOptions options) : pool_(*this, options.disk_workers_max) {
         ASSERT(options.shards > 0);
         std::signal(SIGPIPE, SIG_IGN);  // sendfile has no flag for it
+        raise_descriptor_limit();
         for (std::uint32_t i = 0; i < options.shards; ++i) {
             shards_.push_back(std::make_unique<AsioShard>(ShardId{i}, clock_, pool_, *this, *this, clock_));
         }

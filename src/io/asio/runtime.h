@@ -17,6 +17,9 @@ struct RuntimeOptions {
 // The CPUs that this process may use: the usual number of shards.
 std::uint32_t usable_cpus();
 
+// The memory that this process may use: of the machine, or of the control groups that it is in.
+std::uint64_t usable_memory();
+
 // Lets the heap keep the large blocks of frames and reads: by default each is given back to the kernel when
 // it is freed and faulted in anew, page by page, by the next. For the whole process; before any thread
 // exists.

@@ -14,6 +14,7 @@
 #include "server/handlers/handlers.h"
 #include "server/leader_hints.h"
 #include "server/request_context.h"
+#include "server/waiting_fetches.h"
 
 namespace gregor::server {
 namespace {
@@ -23,8 +24,6 @@ using msg::FetchResponse;
 using replication::FetchOutcome;
 
 constexpr std::int16_t k_storage_error_from = 6;
-// A longer wait ends here with an empty answer: what a client that has gone away still holds ends with it.
-constexpr std::int32_t k_wait_ms_max = 300'000;
 constexpr std::int16_t k_topic_ids_from = 13;
 constexpr std::int16_t k_leader_hints_from = 16;
 constexpr std::int32_t k_final_epoch = -1;  // closes the session, or never had one
@@ -52,13 +51,18 @@ public:
         options.min_bytes = std::min(self.request_.min_bytes, options.max_bytes);
         // A partition that is refused here does not end the wait for the others: Kafka's way, which keeps a
         // client with one deleted topic from asking in a tight loop.
-        options.deadline = self.context_.deadline(std::min(self.request_.max_wait_ms, k_wait_ms_max));
+        options.deadline = self.context_.deadline(self.request_.max_wait_ms);
+        if (self.fetches_.empty()) return self.finish({});
         auto fetches = std::exchange(self.fetches_, {});
-        self.context_.services().replicas.fetch(
-            std::move(fetches), options,
-            [call = std::move(call)](std::vector<FetchOutcome> outcomes) mutable {
-                call->finish(std::move(outcomes));
-            });
+        // From here on the call may only be touched by its completion, which comes in a later turn.
+        const auto connection = self.context_.connection();
+        auto& services = self.context_.services();
+        const auto fetch =
+            services.replicas.fetch(std::move(fetches), options,
+                                    [call = std::move(call)](std::vector<FetchOutcome> outcomes) mutable {
+                                        call->finish(std::move(outcomes));
+                                    });
+        services.waiting_fetches.note(connection, fetch);
     }
 
 private:
@@ -177,8 +181,11 @@ private:
     }
 
     FetchSession* create_session() {
-        auto* session =
-            asked_.empty() ? nullptr : sessions_.create(uses_topic_ids(), asked_.size(), context_.now());
+        if (asked_.empty()) return nullptr;
+        auto* session = sessions_.create({.uses_topic_ids = uses_topic_ids(),
+                                          .is_privileged = is_follower(),
+                                          .partition_count = asked_.size()},
+                                         context_.now());
         if (session == nullptr) return nullptr;
         for (const auto& partition : asked_) session->put(partition);
         return session;

@@ -325,6 +325,24 @@ TEST_F(FetchTest, ADeletedTopicStaysInTheSessionAsAnError) {
     EXPECT_EQ(rows(*next), "0:100:-");
 }
 
+// What a client that has gone away holds goes with it, however long it was willing to wait.
+TEST_F(FetchTest, AWaitEndsWithItsConnection) {
+    make_topic(1);
+    auto asked = request({{0, 0}});
+    asked.max_wait_ms = std::numeric_limits<std::int32_t>::max();
+    Fetch waiting(broker, &handle_fetch, 12, asked);
+    broker.world.settle();
+    broker.world.advance(Duration::seconds(3'000));
+    EXPECT_EQ(waiting.calls(), 0);
+    EXPECT_EQ(broker.world.replicas().waiting_fetches(), 1U);
+    broker.waiting.end({.slot = 9});  // somebody else
+    EXPECT_EQ(waiting.calls(), 0);
+    broker.waiting.end(waiting.context.connection());
+    EXPECT_EQ(waiting.calls(), 1);
+    EXPECT_EQ(broker.world.replicas().waiting_fetches(), 0U);
+    EXPECT_EQ(broker.waiting.size(), 0U);
+}
+
 TEST_F(FetchTest, FollowersAreNotServedYet) {
     make_topic(1);
     auto asked = request({{0, 0}});

@@ -152,7 +152,8 @@ public:
                            .groups = world.services.groups,
                            .producer_ids = world.services.producer_ids,
                            .authorizer = authorizer,
-                           .fetch_sessions = world.services.fetch_sessions};
+                           .fetch_sessions = world.services.fetch_sessions,
+                           .waiting_fetches = world.waiting_fetches};
 
 private:
     template <class Record>

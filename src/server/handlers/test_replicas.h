@@ -16,6 +16,7 @@
 #include "server/handlers/test_cluster.h"
 #include "server/request_context.h"
 #include "server/test_world.h"
+#include "server/waiting_fetches.h"
 
 namespace gregor::server::test {
 
@@ -43,6 +44,7 @@ public:
     security::Principal principal{.type = "User", .name = "alice"};
     metadata::AutoTopicCreation auto_topics{fakes.controller, {}};
     FetchSessions sessions{{.slots_max = 3, .partitions_max = 50}};
+    WaitingFetches waiting{world.replicas()};
     ShardServices services{
         .ports = {ShardId{0}, world.clock, fakes.hand, fakes.hand, fakes.shards, fakes.disk, fakes.network},
         .config = config,
@@ -54,7 +56,8 @@ public:
         .groups = fakes.services.groups,
         .producer_ids = fakes.services.producer_ids,
         .authorizer = authorizer,
-        .fetch_sessions = sessions};
+        .fetch_sessions = sessions,
+        .waiting_fetches = waiting};
 };
 
 // One request under way, and its answer as the client sees it: encoded and decoded again.

@@ -54,6 +54,7 @@ class MemoryFiles final : public io::FileSystem {
 public:
     bool fail_writes = false;
     bool fail_syncs = false;
+    bool fail_reads = false;
     std::int64_t writes = 0;
     std::int64_t syncs = 0;
     std::map<std::string, Ref<MemoryNode>> nodes;
@@ -171,6 +172,7 @@ private:
 };
 
 inline Result<std::size_t> MemoryFile::read_at(std::int64_t position, MutableBytes out) {
+    if (files_->fail_reads) return io::disk_fail(io::DiskFailure::broken, "read made to fail");
     const auto& data = node_->data;
     const auto from = std::min(static_cast<std::size_t>(position), data.size());
     const auto count = std::min(out.size(), data.size() - from);
