@@ -77,6 +77,7 @@ class Broker:
         self.overrides = overrides
         self.properties = self.folder / "server.properties"
         self.process: subprocess.Popen | None = None
+        self.prefix: list[str] = []  # in front of its command
         self.write_properties()
 
     @property
@@ -103,7 +104,7 @@ class Broker:
             self.format()
         environment = os.environ | {"LOG_DIR": str(self.folder / "peer-logs"), "KAFKA_HEAP_OPTS": "-Xmx512M"}
         with self.log_path.open("ab") as log:
-            self.process = subprocess.Popen(self.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+            self.process = subprocess.Popen(self.prefix + self.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                                             env=environment)
         if wait:
             self.wait_until_ready()
