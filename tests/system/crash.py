@@ -1,129 +1,160 @@
 #!/usr/bin/env python3
-"""kill -9 under load, again and again: whatever was acknowledged is there, in the order of its producer, and nothing
-twice. Then a SIGTERM, which leaves the clean marker."""
+"""A broker that dies at random moments, under load of several clients: whatever was acknowledged is there, as it was
+sent, in the order of its writer, and nothing twice; committed offsets are never beyond what was read and never go
+back. Moments and signals come from a seed."""
 
 import random
-import struct
 import sys
-import threading
 import time
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Producer, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, ConsumerGroupTopicPartitions, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from lib import options
 from lib.broker import Broker
+from lib.loads import (ConfluentReader, ConfluentWriter, JavaWriter, PythonReader, PythonWriter, Reader, Writer,
+                       number_of)
 from lib.report import Report, expect, expect_equal, say
 
-TOPIC = "crash"
+TOPIC, JAVA_TOPIC = "crash", "crash-java"
 PARTITIONS = 3
-PRODUCERS = 3
-KILLS, KILLS_LONG = 5, 20
+ROUNDS, ROUNDS_LONG = 10, 100
 CLEAN_MARKER = ".kafka_cleanshutdown"
-LAST_ACK_LIMIT_S = 60
-WAITING_MAX = 3000  # messages of a producer without an answer
+JAVA_PER_SECOND = 100
+PROGRESS_LIMIT_S = 60
 
 
-class Load(threading.Thread):
-    """An idempotent producer that numbers its messages; each partition has its own sequence of numbers."""
+class Campaign:
+    def __init__(self, broker: Broker, seed: int, with_java: bool):
+        self.broker, self.chance = broker, random.Random(seed)
+        address = broker.address
+        self.admin = AdminClient({"bootstrap.servers": address, "log_level": 0})
+        topics = [NewTopic(name, PARTITIONS, config={"segment.bytes": "1048576"}) for name in (TOPIC, JAVA_TOPIC)]
+        for made in self.admin.create_topics(topics).values():
+            made.result(30)
+        self.writers: list[Writer] = [
+            ConfluentWriter(address, identity, TOPIC, PARTITIONS, codec)
+            for identity, codec in enumerate(("none", "lz4", "zstd"))] + [PythonWriter(address, 3, TOPIC, PARTITIONS)]
+        self.readers: list[Reader] = [ConfluentReader(address, "confluent", TOPIC),
+                                      PythonReader(address, "python", TOPIC)]
+        self.java = JavaWriter(address, JAVA_TOPIC, JAVA_PER_SECOND) if with_java else None
+        self.signals = {"SIGKILL": 0, "SIGTERM": 0, "SIGKILL while starting": 0}
 
-    def __init__(self, address: str, identity: int):
-        super().__init__(daemon=True)
-        self.identity = identity
-        self.acknowledged: list[set[int]] = [set() for _ in range(PARTITIONS)]
-        self.next = [0] * PARTITIONS
-        self.errors: list[str] = []
-        self.stopping = threading.Event()
-        self.random = random.Random(identity)
-        self.producer = Producer({
-            "bootstrap.servers": address, "enable.idempotence": True, "acks": "all", "linger.ms": 1,
-            "batch.num.messages": 50, "message.timeout.ms": 120_000, "retry.backoff.ms": 50,
-            "reconnect.backoff.max.ms": 200, "compression.type": ("none", "lz4", "zstd")[identity % 3], "log_level": 0,
-            "error_cb": lambda error: None})
-        self.start()
+    def start(self) -> None:
+        for thread in (*self.writers, *self.readers):
+            thread.start()
 
-    def run(self) -> None:
-        while not self.stopping.is_set():
-            if len(self.producer) < WAITING_MAX:
-                partition = self.random.randrange(PARTITIONS)
-                self.send(partition, self.next[partition])
-                self.next[partition] += 1
-            self.producer.poll(0.0005)
-        remaining = self.producer.flush(LAST_ACK_LIMIT_S)
-        if remaining:
-            self.errors.append(f"{remaining} messages never answered")
+    # ---------------------------------------------------------------- rounds
 
-    def send(self, partition: int, number: int) -> None:
-        value = struct.pack(">iq", self.identity, number) + self.random.randbytes(number % 700)
+    def acknowledged(self) -> int:
+        writers = self.writers + ([self.java] if self.java else [])
+        return sum(writer.acknowledged_count() for writer in writers)
 
-        def answered(error: KafkaError | None, _) -> None:
-            if error is None:
-                self.acknowledged[partition].add(number)
-            else:
-                self.errors.append(f"partition {partition}, number {number}: {error}")
+    def round(self) -> None:
+        """Every writer gets something acknowledged, then the broker dies, and starts again."""
+        before = [writer.acknowledged_count() for writer in self.writers]
+        deadline = time.monotonic() + PROGRESS_LIMIT_S
+        time.sleep(self.chance.uniform(0, 1.2))
+        while any(writer.acknowledged_count() == count for writer, count in zip(self.writers, before)):
+            expect(self.broker.is_alive(), f"the broker has stopped by itself:\n{self.broker.log()}")
+            late = [writer.identity for writer, count in zip(self.writers, before)
+                    if writer.acknowledged_count() == count]
+            expect(time.monotonic() < deadline, f"writers {late} got no answer for {PROGRESS_LIMIT_S} s: "
+                                                f"{[self.writers[i].errors[:2] for i in late]}")
+            time.sleep(0.01)
+        self.stop()
+        if self.chance.random() < 0.2:
+            self.signals["SIGKILL while starting"] += 1
+            self.broker.start(wait=False)
+            time.sleep(self.chance.uniform(0, 0.2))
+            self.broker.kill()
+        self.broker.start()
 
-        self.producer.produce(TOPIC, value, partition=partition, on_delivery=answered)
+    def stop(self) -> None:
+        if self.chance.random() < 0.3:
+            self.signals["SIGTERM"] += 1
+            expect_equal(self.broker.stop(), {"gregor": 0, "peer": 143}[self.broker.flavour], "exit code after SIGTERM")
+        else:
+            self.signals["SIGKILL"] += 1
+            self.broker.kill()
 
-    def acknowledged_count(self) -> int:
-        return sum(len(numbers) for numbers in self.acknowledged)
+    def finish(self) -> None:
+        for thread in (*self.writers, *self.readers):
+            thread.stopping.set()
+        for load in (*self.writers, *self.readers, *([self.java] if self.java else [])):
+            load.finish()
+
+    # ---------------------------------------------------------------- what must hold
+
+    def verify_writers(self) -> None:
+        for writer in self.writers:
+            expect(not writer.errors, f"writer {writer.identity}: {len(writer.errors)} errors, {writer.errors[:3]}")
+        for partition in range(PARTITIONS):
+            seen: dict[int, list[int]] = {writer.identity: [] for writer in self.writers}
+            for value in read_partition(self.broker.address, TOPIC, partition):
+                identity, of_partition, number = number_of(value)
+                expect_equal(of_partition, partition, "partition of a record")
+                seen[identity].append(number)
+            for writer in self.writers:
+                check_numbers(f"partition {partition}, writer {writer.identity}", seen[writer.identity],
+                              writer.acknowledged[partition])
+
+    def verify_java(self) -> None:
+        expect(self.java.acknowledged, "nothing was acknowledged")
+        logs = [read_partition(self.broker.address, JAVA_TOPIC, partition) for partition in range(PARTITIONS)]
+        for value, (partition, offset) in self.java.acknowledged.items():
+            expect(offset < len(logs[partition]), f"acknowledged record {value} at {partition}:{offset} is lost")
+            expect_equal(logs[partition][offset].decode(), value, f"value of {partition}:{offset}")
+        for partition, values in enumerate(logs):
+            numbers = [int(value) for value in values]
+            expect_equal(len(numbers), len(set(numbers)), f"different records of partition {partition}")
+
+    def verify_reader(self, reader: Reader) -> None:
+        expect(not reader.errors, f"{len(reader.errors)} errors, the first: {reader.errors[:3]}")
+        expect(reader.records > 0 and reader.committed, "it has read or committed nothing")
+        asked = ConsumerGroupTopicPartitions(reader.group, [TopicPartition(TOPIC, partition)
+                                                            for partition in range(PARTITIONS)])
+        found = self.admin.list_consumer_group_offsets([asked])[reader.group].result(30)
+        for entry in found.topic_partitions:
+            low, high = reader.committed.get(entry.partition, 0), reader.read_to.get(entry.partition, 0)
+            expect(low <= max(entry.offset, 0) <= high, f"partition {entry.partition}: the committed offset is "
+                                                        f"{entry.offset}, acknowledged {low}, read up to {high}")
 
 
-def read_partition(address: str, partition: int) -> dict[int, list[int]]:
-    """The numbers of each producer in the order of the log."""
-    consumer = Consumer({"bootstrap.servers": address, "group.id": "reader", "enable.auto.commit": False,
+def check_numbers(what: str, numbers: list[int], acknowledged: set[int]) -> None:
+    lost = acknowledged - set(numbers)
+    expect(not lost, f"{what}: {len(lost)} acknowledged records are lost, the first {sorted(lost)[:3]}")
+    expect(len(numbers) == len(set(numbers)), f"{what}: {len(numbers) - len(set(numbers))} records twice")
+    expect(numbers == sorted(numbers), f"{what}: the order is broken")
+    expect_equal(len(numbers), len(acknowledged), f"{what}: records in the log and acknowledged ones")
+
+
+def read_partition(address: str, topic: str, partition: int) -> list[bytes]:
+    """Every value, in the order of the log, whose offsets have no gap."""
+    consumer = Consumer({"bootstrap.servers": address, "group.id": "verifier", "enable.auto.commit": False,
                          "check.crcs": True, "log_level": 0})
-    end = consumer.get_watermark_offsets(TopicPartition(TOPIC, partition), timeout=30)[1]
-    consumer.assign([TopicPartition(TOPIC, partition, OFFSET_BEGINNING)])
-    seen: dict[int, list[int]] = {identity: [] for identity in range(PRODUCERS)}
-    offset, deadline = 0, time.monotonic() + 60
-    while offset < end:
-        expect(time.monotonic() < deadline, f"partition {partition} ends at {end}, read only up to {offset}")
+    end = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=30)[1]
+    consumer.assign([TopicPartition(topic, partition, OFFSET_BEGINNING)])
+    values: list[bytes] = []
+    deadline = time.monotonic() + 60
+    while len(values) < end:
+        expect(time.monotonic() < deadline, f"{topic}-{partition} ends at {end}, read only up to {len(values)}")
         for message in consumer.consume(1000, timeout=1):
-            expect_equal((message.error(), message.offset()), (None, offset), "error and offset")
-            identity, number = struct.unpack(">iq", message.value()[:12])
-            expect_equal(len(message.value()) - 12, number % 700, "length of a value")
-            seen[identity].append(number)
-            offset += 1
+            expect_equal((message.error(), message.offset()), (None, len(values)), "error and offset")
+            values.append(message.value())
     consumer.close()
-    return seen
+    return values
 
 
-def verify(address: str, loads: list[Load]) -> None:
-    for partition in range(PARTITIONS):
-        seen = read_partition(address, partition)
-        for load in loads:
-            numbers = seen[load.identity]
-            lost = load.acknowledged[partition] - set(numbers)
-            what = f"partition {partition}, producer {load.identity}"
-            expect(not lost, f"{what}: {len(lost)} acknowledged records are lost, the first {sorted(lost)[:3]}")
-            expect(len(numbers) == len(set(numbers)), f"{what}: {len(numbers) - len(set(numbers))} records twice")
-            expect(numbers == sorted(numbers), f"{what}: the order is broken")
-
-
-def kill_under_load(broker: Broker, loads: list[Load], chance: random.Random) -> None:
-    before = sum(load.acknowledged_count() for load in loads)
-    time.sleep(chance.uniform(0.4, 1.2))
-    while sum(load.acknowledged_count() for load in loads) < before + 100:
-        expect(broker.is_alive(), f"the broker has stopped by itself:\n{broker.log()}")
-        time.sleep(0.01)
-    broker.kill()
-    broker.start()
-
-
-def kills(broker: Broker, count: int) -> None:
-    admin = AdminClient({"bootstrap.servers": broker.address, "log_level": 0})
-    admin.create_topics([NewTopic(TOPIC, PARTITIONS, config={"segment.bytes": "1048576"})])[TOPIC].result(30)
-    loads = [Load(broker.address, identity) for identity in range(PRODUCERS)]
-    chance = random.Random(1)
-    for number in range(count):
-        kill_under_load(broker, loads, chance)
-        say(f"kill {number + 1} of {count}: {sum(load.acknowledged_count() for load in loads)} records acknowledged")
-    for load in loads:
-        load.stopping.set()
-    for load in loads:
-        load.join()
-        expect(not load.errors, f"producer {load.identity}: {len(load.errors)} errors, the first: {load.errors[:3]}")
-    verify(broker.address, loads)
+def rounds(campaign: Campaign, count: int) -> None:
+    campaign.start()
+    try:
+        for number in range(count):
+            campaign.round()
+            say(f"round {number + 1} of {count}: {campaign.acknowledged()} records acknowledged")
+    finally:
+        campaign.finish()
+    say(f"{campaign.signals}; readers saw {[reader.records for reader in campaign.readers]} records")
 
 
 def clean_stop(broker: Broker) -> None:
@@ -139,13 +170,23 @@ def clean_stop(broker: Broker) -> None:
 
 def main() -> int:
     parser = options.parser(__doc__)
-    parser.add_argument("--kills", type=int, help=f"{KILLS}, with --long {KILLS_LONG}")
+    parser.add_argument("--rounds", type=int, help=f"{ROUNDS}, with --long {ROUNDS_LONG}")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--java", action="store_true", help="with the Java producer, as --long has it")
     chosen = parser.parse_args()
-    count = chosen.kills or (KILLS_LONG if chosen.long else KILLS)
+    count = chosen.rounds or (ROUNDS_LONG if chosen.long else ROUNDS)
     report = Report("crash")
     with Broker(chosen.broker, "crash") as broker:
-        report.run(f"kill -9 under load, {count} times", kills, broker, count)
+        campaign = Campaign(broker, chosen.seed, with_java=chosen.java or chosen.long)
+        report.run(f"{count} deaths under load, seed {chosen.seed}", rounds, campaign, count)
+        report.run("every acknowledged record is there, in order, once", campaign.verify_writers)
+        if campaign.java:
+            report.run("every record that Java was told of is where it was told", campaign.verify_java)
+        for reader in campaign.readers:
+            report.run(f"what group {reader.group} read and committed", campaign.verify_reader, reader)
         report.run("SIGTERM leaves a clean marker", clean_stop, broker)
+        if report.failed:
+            print(broker.log(40))
     return report.finish()
 
 
