@@ -312,6 +312,10 @@ private:
         };
         add_layer(layers.own, ConfigOrigin::dynamic_broker);
         add_layer(layers.defaults, ConfigOrigin::dynamic_default_broker);
+        // Complete before anything views into it.
+        if (key != nullptr && is_of_listener && !layers.is_of_defaults)
+            std::ranges::move(metadata::broker_config(configs_, *key).layers,
+                              std::back_inserter(kept.layers));
         auto& row = result.configs.emplace_back();
         row.name = name;
         row.is_sensitive = key == nullptr || key->is_sensitive();
@@ -322,9 +326,6 @@ private:
         row.documentation = std::nullopt;
         if (key != nullptr && request_.include_documentation) row.documentation = key->documentation;
         if (!request_.include_synonyms) return;
-        if (key != nullptr && is_of_listener && !layers.is_of_defaults)
-            std::ranges::move(metadata::broker_config(configs_, *key).layers,
-                              std::back_inserter(kept.layers));
         for (const auto& layer : kept.layers) add_synonym(row, layer);
     }
 
