@@ -263,7 +263,12 @@ void LogServer::start_cleaning() {
 }
 
 void LogServer::on_cleaner_step(std::unique_ptr<storage::Cleaner> cleaner, Result<bool> done) {
-    if (!done) return stage_.world.fail("cleaning failed: " + done.error().detail);
+    const bool is_overtaken = !log_->is_laid_out_as(cleaner->layout());
+    if (!done && !is_overtaken) return stage_.world.fail("cleaning failed: " + done.error().detail);
+    if (!done) {
+        is_cleaning_ = false;
+        return;
+    }
     if (!*done) {
         ports_.disk.submit(writer_->background_lane(), std::make_unique<Clean>(*this, std::move(cleaner)));
         return;

@@ -260,6 +260,20 @@ TEST_F(Features, LevelsAsThePeerAllowsThem) {
               "0 1");  // the minimum is written already
 }
 
+TEST_F(Features, TheFirstVersionOnlyUpgrades) {
+    msg::UpdateFeaturesRequest request;
+    auto& update = request.feature_updates.emplace_back();
+    update.feature = "share.version";
+    update.max_version_level = 0;
+    update.allow_downgrade = true;  // Kafka does not look at it
+    EXPECT_EQ(world.call<msg::UpdateFeaturesResponse>(request, 0).error_code,
+              ErrorCode::invalid_update_version);
+    update.max_version_level = 1;
+    const auto response = world.call<msg::UpdateFeaturesResponse>(request, 0);
+    EXPECT_EQ(response.error_code, ErrorCode::none);
+    EXPECT_EQ(response.results.size(), 1U);
+}
+
 // ---------------------------------------------------------------- quotas
 
 class Quotas : public Administration {

@@ -1,5 +1,5 @@
-// UpdateFeatures v0..v2 (KIP-584).   v0 says only whether a downgrade is fine · v1 its kind, validate only ·
-// v2 without results. All of a request happens, or nothing.
+// UpdateFeatures v0..v2 (KIP-584).   v0 upgrades only · v1 downgrades, validate only · v2 without results
+// All of a request happens, or nothing.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -28,14 +28,11 @@ constexpr std::int16_t k_elr_needs = 23;  // of metadata.version
 
 class FeatureUpdates {
 public:
-    FeatureUpdates(const msg::UpdateFeaturesRequest& request, std::int16_t version,
-                   const DecisionContext& context)
+    // The last of one name counts. Version 0 always upgrades: Kafka does not look at its allow_downgrade.
+    FeatureUpdates(const msg::UpdateFeaturesRequest& request, const DecisionContext& context)
         : request_(request), context_(context) {
-        for (const auto& wish : request.feature_updates) {
-            auto kind = static_cast<Kind>(wish.upgrade_type);
-            if (version == 0) kind = wish.allow_downgrade ? Kind::safe_downgrade : Kind::upgrade;
-            updates_[wish.feature] = {wish.max_version_level, kind};  // the last of one name counts
-        }
+        for (const auto& wish : request.feature_updates)
+            updates_[wish.feature] = {wish.max_version_level, static_cast<Kind>(wish.upgrade_type)};
     }
 
     Decision<msg::UpdateFeaturesResponse> decide() {
@@ -206,9 +203,9 @@ private:
 
 }  // namespace
 
-Decision<msg::UpdateFeaturesResponse> decide(const msg::UpdateFeaturesRequest& request, std::int16_t version,
+Decision<msg::UpdateFeaturesResponse> decide(const msg::UpdateFeaturesRequest& request, std::int16_t,
                                              const DecisionContext& context) {
-    return FeatureUpdates(request, version, context).decide();
+    return FeatureUpdates(request, context).decide();
 }
 
 }  // namespace gregor::controller

@@ -98,7 +98,9 @@ void ReplicaShard::on_cleaner_step(std::unique_ptr<storage::Cleaner> cleaner, st
                                    Result<bool> done) {
     if (stopped_) return;
     if (!done) {
-        on_cleaning_failed(done.error());
+        auto* partition = find(*cleaning_);
+        const bool is_overtaken = partition == nullptr || !partition->log().is_laid_out_as(cleaner->layout());
+        if (!is_overtaken) on_cleaning_failed(done.error());
         return end_cleaning();
     }
     if (*done) return swap_cleaned(std::move(cleaner));

@@ -67,7 +67,10 @@ void ReplicaShard::retain(const TopicPartitionId& id) {
 void ReplicaShard::on_retired(const TopicPartitionId& id, Result<storage::RetiredFiles> files) {
     if (stopped_) return;
     auto* partition = find(id);
-    if (!files) LOG_ERROR("retention_failed", id.partition, files.error().detail);
+    if (!files) {
+        LOG_ERROR("retention_failed", id.partition, files.error().detail);
+        on_disk_error(id, files.error());
+    }
     if (files && !files->empty() && partition != nullptr) {
         LOG_INFO("segments_deleted", partition->topic(), id.partition,
                  partition->log().log_start_offset().value());

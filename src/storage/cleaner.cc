@@ -143,6 +143,7 @@ Status Cleaner::open_segment(io::FileSystem& files) {
     transactions_.add_aborted(collector.take());
     file_ = TRY(files.open(segment_path(plan_.directory, segment.base, k_log_extension), io::OpenMode::read));
     scanner_.emplace(*file_, 0, segment.size);
+    next_offset_ = segment.base;
     if (phase_ == Phase::mapping || output_) return {};
     output_ = std::make_unique<Output>(plan_.directory, segment.base, plan_.config);
     return output_->open(files);
@@ -174,6 +175,18 @@ Status Cleaner::close_segment(io::FileSystem& files) {
     return {};
 }
 
+// Offsets lie outside of the checksum.
+Result<bool> Cleaner::next_batch() {
+    if (!TRY(scanner_->next())) return false;
+    const auto& batch = scanner_->batch();
+    if (batch.base < next_offset_ || batch.last >= plan_.segments[segment_ + 1].base)
+        return fail(ErrorCode::corrupt_message,
+                    fmt::format("{}/{}.log holds offset {} out of its place", plan_.directory,
+                                segment_stem(plan_.segments[segment_].base), batch.base.value()));
+    next_offset_ = batch.last + 1;
+    return true;
+}
+
 Result<records::BatchView> Cleaner::read_batch() {
     const auto& found = scanner_->batch();
     bytes_read_ += found.size;
@@ -189,7 +202,7 @@ Result<records::BatchView> Cleaner::read_batch() {
 
 // False at the end of the segment, or when the map is full.
 Result<bool> Cleaner::map_next() {
-    if (!TRY(scanner_->next())) return false;
+    if (!TRY(next_batch())) return false;
     // Messages of the formats before 2 are kept as they are.
     if (scanner_->batch().magic != records::k_magic_v2) {
         bytes_read_ += scanner_->batch().size;
@@ -262,7 +275,7 @@ std::vector<std::vector<std::size_t>> Cleaner::make_groups() const {
 }
 
 Result<bool> Cleaner::copy_next() {
-    if (!TRY(scanner_->next())) return false;
+    if (!TRY(next_batch())) return false;
     if (scanner_->batch().magic == records::k_magic_v2) {
         TRY_STATUS(copy_batch(TRY(read_batch())));
         return true;

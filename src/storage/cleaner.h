@@ -78,6 +78,7 @@ public:
     // Goes on for about so many bytes of the log. True when everything is written.
     Result<bool> step(io::FileSystem& files, std::int64_t bytes);
     std::int64_t bytes_read() const { return bytes_read_; }
+    std::uint64_t layout() const { return plan_.layout; }
     Cleaned take_result();
     // Removes what was written so far; after a failure, or when the log changed meanwhile.
     void discard(io::FileSystem& files) const;
@@ -88,6 +89,7 @@ private:
 
     Status open_segment(io::FileSystem& files);
     Status close_segment(io::FileSystem& files);
+    Result<bool> next_batch();
     Result<records::BatchView> read_batch();
     Result<bool> map_next();
     Status map_records(const records::BatchView& batch);
@@ -111,6 +113,7 @@ private:
     std::size_t segment_ = 0;  // index of the one being read
     Ref<io::File> file_;
     std::optional<SegmentScanner> scanner_;
+    Offset next_offset_;  // no batch of the segment may begin below
     std::vector<std::byte> batch_;
     std::int64_t bytes_read_ = 0;
 

@@ -346,10 +346,14 @@ TEST_F(Compaction, ADamagedSegmentFailsThePassAndNothingElse) {
     append({.records = "a=2"});
     roll();
     const auto before = contents();
-    world.files.nodes.at("/data/t-0/00000000000000000000.log")->data[70] ^= std::byte{1};
-    EXPECT_FALSE(clean());
-    world.files.nodes.at("/data/t-0/00000000000000000000.log")->data[70] ^= std::byte{1};
-    EXPECT_EQ(contents(), before);
+    auto& data = world.files.nodes.at("/data/t-0/00000000000000000000.log")->data;
+    for (const std::size_t at : {66, 70}) {  // a record; an offset, which no checksum covers
+        data[at] ^= std::byte{1};
+        EXPECT_FALSE(clean());
+        EXPECT_NE(failure, "");
+        data[at] ^= std::byte{1};
+        EXPECT_EQ(contents(), before);
+    }
     ASSERT_TRUE(clean());
 }
 

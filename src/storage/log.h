@@ -212,6 +212,8 @@ public:
     // sources' files are named *.deleted, and clean_end() is the pass's end. A log that has changed meanwhile
     // cannot: the caller discards what the pass wrote.
     using CleaningDone = Completion<Result<RetiredFiles>>;
+    // False: segments went since, and a pass that was planned then may miss their files.
+    bool is_laid_out_as(std::uint64_t layout) const { return layout_ == layout; }
     bool can_finish_cleaning(const Cleaned& cleaned) const;
     void finish_cleaning(Cleaned cleaned, CleaningDone done);
     // First offset that no cleaning pass has seen; in cleaner-offset-checkpoint.

@@ -32,7 +32,7 @@ std::optional<records::Codec> target_codec(TopicCompression compression) {
     UNREACHABLE();
 }
 
-// Batches of a set, each with its own slice. Anything that is no whole v2 batch is an error.
+// Batches of a set, each with its own slice. A partial batch at the end is cut off, as Kafka does it.
 Result<std::vector<Slice>> split_set(const Slice& set) {
     std::vector<Slice> batches;
     records::BatchCursor cursor(set.bytes());
@@ -41,8 +41,7 @@ Result<std::vector<Slice>> split_set(const Slice& set) {
         batches.push_back(set.subslice(begin, cursor.position() - begin));
         begin = cursor.position();
     }
-    if (batches.empty() || begin != set.size())
-        return fail(ErrorCode::corrupt_message, "the record set is empty or ends with a partial batch");
+    if (batches.empty()) return fail(ErrorCode::corrupt_message, "the record set holds no whole batch");
     return batches;
 }
 

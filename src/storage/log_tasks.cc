@@ -298,7 +298,6 @@ public:
         : directory_(std::move(directory)), base_(base), number_(number), entry_(entry) {}
     Status run(io::FileSystem& files) override {
         TRY_STATUS(append_txn_index(files, directory_, base_, number_, entry_));
-        FAULT_POINT("aborted_transaction_indexed");
         return {};
     }
     void complete(WriteClient*, const Status&) override {}

@@ -247,6 +247,7 @@ Status Loader::settle_folder() {
 
 void Loader::rebuild_txn_indexes_from(Offset base) {
     txn_indexes_from_ = std::min(txn_indexes_from_.value_or(base), base);
+    folder_changed_ = true;  // their files come and go
 }
 
 Status Loader::check_txn_indexes() {
@@ -267,7 +268,6 @@ Result<LoadedLog> Loader::load() {
     TRY_STATUS(settle_offsets());
     TRY_STATUS(settle_epochs());
     TRY_STATUS(check_txn_indexes());
-    TRY_STATUS(settle_folder());
     log_.producers =
         TRY(load_producers(files_, {.directory = request_.directory,
                                     .segments = log_.segments,
@@ -277,6 +277,7 @@ Result<LoadedLog> Loader::load() {
                                     .clean = request_.clean && !request_.truncate_to,
                                     .now_ms = request_.now_ms,
                                     .expiration_ms = request_.config.producer_id_expiration_ms}));
+    TRY_STATUS(settle_folder());
     return std::move(log_);
 }
 

@@ -29,9 +29,6 @@ KNOWN = (
           lambda step, peer, gregor: isinstance(step.body.get("session_id"), int) and step.body["session_id"] < 0),
     Known("ApiVersions", "api_keys", "APIs that are not served yet are not advertised",
           lambda step, peer, gregor: all(row in peer for row in gregor)),
-    Known("Produce", r"responses\.partition_responses\.error_code",
-          "an answer waits for the disk; who gives it no time is told so, where Kafka does not wait for its disk",
-          lambda step, peer, gregor: step.body["timeout_ms"] == 0 and (peer, gregor) == (0, 7)),
     Known("JoinGroup", "leader", "any member may follow a leader who left: Kafka takes the first of a hash table",
           lambda step, peer, gregor: bool(peer) and bool(gregor), ends_run=True),
 )

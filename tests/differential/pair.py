@@ -113,7 +113,9 @@ class Brokers:
             start.join()
         for broker in self.brokers:
             if not broker.is_alive() or wire.broker_count(broker.port) == 0:
-                raise RuntimeError(f"the {broker.flavour} does not run:\n{broker.log()}")
+                error = RuntimeError(f"the {broker.flavour} does not run:\n{broker.log()}")
+                self.__exit__(type(error), error, None)
+                raise error
         return self
 
     def __exit__(self, kind, error, trace) -> None:

@@ -151,6 +151,7 @@ bool compact(OneLog& one, std::int64_t now_ms) {
 
 int clean(const std::string& directory) {
     OneLog one;
+    one.config.segment_bytes = 4'000;
     one.config.cleanup_compact = true;
     one.config.min_cleanable_dirty_ratio = 0;
     if (!one.files.make_directories(directory)) return 1;

@@ -219,5 +219,25 @@ TEST_F(DescribeConfigsTest, EveryVersionAnswers) {
     }
 }
 
+TEST_F(DescribeConfigsTest, ConfigsOfOneListenerAndQuotasOfABroker) {
+    const std::string_view of_listener = "listener.name.plaintext.max.connections";
+    cluster.set_config({broker, "1", of_listener, "50"});
+    cluster.set_config({broker, "", of_listener, "60"});
+    cluster.set_config({broker, "", "leader.replication.throttled.rate", "1000"});
+    cluster.set_config({broker, "1", "listener.name.plaintext.nokey", "secret"});
+    ask(broker, "1");
+    EXPECT_EQ(
+        entry(of_listener),
+        "50 2 [listener.name.plaintext.max.connections=50:2 listener.name.plaintext.max.connections=60:3 "
+        "max.connections=2147483647:5 ]");
+    EXPECT_TRUE(find(of_listener)->read_only);
+    EXPECT_EQ(entry("leader.replication.throttled.rate"),
+              "1000 3 [leader.replication.throttled.rate=1000:3 ]");
+    EXPECT_FALSE(find("leader.replication.throttled.rate")->read_only);
+    EXPECT_EQ(entry("listener.name.plaintext.nokey"), "null 2 [listener.name.plaintext.nokey=null:2 ]");
+    ask(broker, "");
+    EXPECT_EQ(entry(of_listener), "60 3 [listener.name.plaintext.max.connections=60:3 ]");
+}
+
 }  // namespace
 }  // namespace gregor::server

@@ -47,13 +47,13 @@ std::optional<AppendOutcome> refuse_records(const ProduceRequest::PartitionProdu
     }
     const auto batch = records::as_v2(**first);
     if (!batch) return refused(batch.error().code, batch.error().detail);
+    if (batch->codec() == records::Codec::zstd && version < k_zstd_from) {
+        return refused(ErrorCode::unsupported_compression_type, "zstd needs Produce version 7 or later");
+    }
     const auto second = cursor.next();
     if (!second) return refused(second.error().code, second.error().detail);
     if (*second)
         return refused(ErrorCode::invalid_record, "a produce request holds exactly one batch per partition");
-    if (batch->codec() == records::Codec::zstd && version < k_zstd_from) {
-        return refused(ErrorCode::unsupported_compression_type, "zstd needs Produce version 7 or later");
-    }
     if (batch->is_transactional()) {
         return refused(ErrorCode::invalid_txn_state, "this broker does not serve transactions yet");
     }
@@ -104,7 +104,10 @@ public:
 private:
     std::optional<AppendOutcome> refuse_request() const {
         const auto transactional = is_transactional(request_);
-        if (!transactional) return refused(transactional.error().code, transactional.error().detail);
+        if (!transactional) {
+            const auto& why = transactional.error();  // Kafka has no words for what surprises it
+            return refused(why.code, why.code == ErrorCode::unknown_server_error ? "" : why.detail);
+        }
         if (*transactional && !request_.transactional_id)
             return refused(ErrorCode::transactional_id_authorization_failed);
         return std::nullopt;

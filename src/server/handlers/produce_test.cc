@@ -75,7 +75,8 @@ TEST_F(ProduceTest, RefusesWhatIsNotOneBatchOfFormatTwo) {
     torn.pop_back();
     EXPECT_EQ(error_of(9, records(torn)), ErrorCode::invalid_record);  // no whole batch
     EXPECT_EQ(error_of(9, records(text(batch).substr(0, 20))), ErrorCode::invalid_record);
-    EXPECT_EQ(error_of(9, records(text(batch) + torn)), ErrorCode::corrupt_message);
+    EXPECT_EQ(error_of(9, records(text(batch) + torn)), ErrorCode::none);  // the torn end is cut off
+    EXPECT_EQ(error_of(9, records(text(batch) + std::string(12, '\0'))), ErrorCode::corrupt_message);
     auto tiny = text(batch);
     tiny.replace(8, 4, std::string("\0\0\0\x05", 4));
     EXPECT_EQ(error_of(9, records(tiny)), ErrorCode::corrupt_message);
@@ -101,6 +102,25 @@ TEST_F(ProduceTest, ABatchThatCannotBeFramedRefusesTheWholeRequest) {
         EXPECT_EQ(topic.partition_responses[0].log_start_offset, -1);
         EXPECT_TRUE(topic.partition_responses[0].error_message);
     }
+}
+
+TEST_F(ProduceTest, AnImpossibleLengthRefusesTheWholeRequestWithoutWords) {
+    broker.add_topic("t");
+    auto torn = std::string(as_text(make_batch({}).bytes()));
+    torn.replace(8, 4, std::string("\x7f\xff\xff\xff", 4));
+    Produce produce(broker, &handle_produce, 9, request(Slice::copy_of(as_bytes(torn))));
+    broker.world.settle();
+    EXPECT_EQ(row(*produce).error_code, ErrorCode::unknown_server_error);
+    EXPECT_FALSE(row(*produce).error_message);
+}
+
+TEST_F(ProduceTest, ACodecTooNewForTheVersionIsFoundBeforeASecondBatch) {
+    broker.add_topic("t");
+    auto newer = std::string(as_text(make_batch({}).bytes()));
+    newer[22] = 4;  // zstd
+    const auto both = newer + newer;
+    EXPECT_EQ(error_of(6, request(Slice::copy_of(as_bytes(both)))), ErrorCode::unsupported_compression_type);
+    EXPECT_EQ(error_of(7, request(Slice::copy_of(as_bytes(both)))), ErrorCode::invalid_record);
 }
 
 TEST_F(ProduceTest, ATransactionWithoutAnIdRefusesTheWholeRequest) {

@@ -158,6 +158,9 @@ class GroupsFamily(Family):
         if dice.maybe(0.4):
             body |= {"group_id": dice.choice(("@simple", "@simple2", *GROUPS)), "generation_id_or_member_epoch": -1,
                      "member_id": "", "group_instance_id": None}
+            for topic in body["topics"]:  # see README: a group that only refused metadata makes
+                for partition in topic["partitions"]:
+                    partition["committed_metadata"] = dice.choice((None, "m"))
         return self.about("OffsetCommit", body)
 
     def fetch_offsets(self):

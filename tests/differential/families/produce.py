@@ -44,11 +44,12 @@ class ProduceFamily(LogFamily):
                 {"sequence": 3}, {"producer_epoch": 2}, {"codec": dice.randint(1, 4), "garbage": dice.choice(("", "00", "deadbeef" * 9))},
                 {"codec": dice.randint(1, 4), "keep": dice.randint(0, 20)}, {"codec": 0, "keep": dice.randint(0, 5)}]
 
-    def records(self, batch: dict) -> dict | None:
+    def records(self, batch: dict) -> dict:
+        """Never null: Kafka does not answer that at all."""
         dice = self.dice
         if dice.maybe(0.94):
             return {"$batches": [batch]}
-        return dice.choice((None, {"$batches": []}, {"$batches": [batch, self.batch()]}, {"$batches": [{"hex": "00" * 61}]},
+        return dice.choice(({"$batches": []}, {"$batches": [batch, self.batch()]}, {"$batches": [{"hex": "00" * 61}]},
                             {"$batches": [batch, {"hex": "00" * dice.choice((5, 12, 61))}]},
                             {"$batches": [{"hex": "ff" * dice.choice((5, 80))}]}))
 
@@ -58,8 +59,8 @@ class ProduceFamily(LogFamily):
             {"index": index, "records": self.records(self.hostile() if dice.maybe(0.4) else self.batch())}
             for index in self.distinct_partitions()]} for name in self.distinct_topics((1, 1, 1, 1, 2, 0))]
         acks = dice.choice((1, -1, -1, -1)) if dice.maybe(0.95) else dice.choice((2, -2))
-        return self.step("Produce", {"acks": acks, "timeout_ms": dice.choice((30_000, 30_000, 0)), "topic_data": data,
-                                     "transactional_id": None}, **options)
+        return self.step("Produce", {"acks": acks, "timeout_ms": 30_000, "topic_data": data, "transactional_id": None},
+                         **options)
 
     def produce_without_answer(self):
         step = self.produce(has_answer=False)
@@ -71,7 +72,7 @@ class ProduceFamily(LogFamily):
         body = {"transactional_id": None, "transaction_timeout_ms": dice.choice((60_000, 0, -1)), "producer_id": -1, "producer_epoch": -1}
         if self.producers and dice.maybe(0.3):
             producer = dice.choice(self.producers)
-            body |= {"producer_id": producer["id"], "producer_epoch": producer["epoch"] + dice.choice((0, 0, 1, -1))}
+            body |= {"producer_id": producer["id"], "producer_epoch": max(producer["epoch"] + dice.choice((0, 0, 1, -1)), -1)}
         return self.step("InitProducerId", body)
 
     def produce_idempotent(self):
@@ -91,7 +92,7 @@ class ProduceFamily(LogFamily):
             if dice.maybe(0.2):
                 batch["records"] = batch["records"] + batch["records"]
         elif dice.maybe(0.1):
-            batch["producer_epoch"] += dice.choice((1, 2, -1))
+            batch["producer_epoch"] = max(batch["producer_epoch"] + dice.choice((1, 2, -1)), 0)
             producer["epoch"] = batch["producer_epoch"] if dice.maybe(0.5) else producer["epoch"]
             batch["sequence"] = dice.choice((0, 0, following, 3))
         sent.append(batch)
