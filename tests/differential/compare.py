@@ -63,9 +63,10 @@ def printable(value):
 class Comparison:
     """Of the two answers to one request. `differences` is what no rule explains; `seen` is the peer's answer with references."""
 
-    def __init__(self, message: Message, pairs: Pairs, name: str, prune=None):
-        """`name` is what the step is called in references; list elements that `prune` holds for are left out."""
-        self.message, self.pairs, self.name, self.prune = message, pairs, name, prune
+    def __init__(self, message: Message, pairs: Pairs, name: str, prune=None, own_texts=({}, {})):
+        """`name` is what the step is called in references; list elements that `prune` holds for are left out;
+        `own_texts` are words of each side and what to read in their place."""
+        self.message, self.pairs, self.name, self.prune, self.own_texts = message, pairs, name, prune, own_texts
         self.differences: list[Difference] = []
         self.seen = None
 
@@ -87,6 +88,9 @@ class Comparison:
     def view_field(self, side: int, entry: Field, value, where: str):
         if entry.base == "records":
             return batches.view(value)
+        if isinstance(value, str) and not isinstance(rules.of(self.message.name, entry.name), rules.Id):
+            for text, word in self.own_texts[side].items():
+                value = value.replace(text, word)
         if isinstance(value, list):
             if entry.is_struct:
                 value = [self.view(side, entry.fields, element, where) for element in value]

@@ -148,6 +148,11 @@ class Pair:
     def ports(self) -> list[int]:
         return [side.broker.port for side in self.sides]
 
+    def own_texts(self) -> list[dict[str, str]]:
+        """Of each side: what its settings say otherwise, and a word for it."""
+        return [{str(side.broker.port): "PORT", str(side.broker.controller_port): "CONTROLLER_PORT",
+                 str(side.broker.data): "DATA"} for side in self.sides]
+
     def ask(self, connection: socket.socket, api: str, version: int, body: dict) -> dict:
         """A question beside the conversation, to one broker."""
         pending = Pending(Step(api, version, body), self.correlation)

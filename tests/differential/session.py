@@ -100,7 +100,7 @@ class Session:
     def judge(self, step: Step, name: str, answers: list) -> Outcome:
         outcome = Outcome(step, self.unrender(step.body), answers=answers)
         if isinstance(answers[PEER], dict) and isinstance(answers[GREGOR], dict):
-            comparison = Comparison(self.apis[step.api].response, self.pairs, name, self.is_foreign)
+            comparison = Comparison(self.apis[step.api].response, self.pairs, name, self.is_foreign, self.pair.own_texts())
             comparison.run(*answers)
             outcome.differences = comparison.differences
             outcome.seen = self.unrender(comparison.seen)

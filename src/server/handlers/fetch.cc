@@ -124,8 +124,9 @@ private:
                     .key = {topic.topic_id, std::string(topic.topic), PartitionIndex{partition.partition}},
                     .fetch_offset = partition.fetch_offset,
                     .max_bytes = partition.partition_max_bytes,
-                    .current_leader_epoch = partition.current_leader_epoch,
-                    .last_fetched_epoch = partition.last_fetched_epoch});
+                    // Unlike other requests, this one may say "unknown" with any negative number.
+                    .current_leader_epoch = std::max(partition.current_leader_epoch, -1),
+                    .last_fetched_epoch = std::max(partition.last_fetched_epoch, -1)});
             }
         }
     }
@@ -218,7 +219,9 @@ private:
                                           .partition_count = asked_.size()},
                                          context_.now());
         if (session == nullptr) return nullptr;
-        for (const auto& partition : asked_) session->put(partition);
+        for (const bool refused : {false, true})  // in the order of the answer
+            for (std::size_t i = 0; i < asked_.size(); ++i)
+                if (is_refused_[i] == refused) session->put(asked_[i]);
         return session;
     }
 
@@ -244,7 +247,7 @@ private:
             leaders.insert(outcome.leader.leader);
         auto& row = topic_row(response, key).partitions.emplace_back(partition_row(key, std::move(outcome)));
         if (is_refused_[place]) row.aborted_transactions.emplace();
-        if (session != nullptr && has_records) session->move_to_end(key);
+        if (use_ == SessionUse::incremental && has_records) session->move_to_end(key);
     }
 
     // Remembers what the client is told; false when it knows all of that already.

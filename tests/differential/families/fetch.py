@@ -44,7 +44,7 @@ class FetchFamily(LogFamily):
     def fetch_body(self) -> dict:
         dice = self.dice
         return {"replica_id": -1, "max_wait_ms": dice.choice((0, 0, 0, -1, 5)), "min_bytes": dice.choice((0, 1, 1, 100_000)),
-                "max_bytes": dice.choice((1 << 25, 1 << 25, 1 << 25, 200, 1, 0, -1)), "isolation_level": dice.choice((0, 0, 1)),
+                "max_bytes": dice.choice((1 << 25, 1 << 25, 1 << 25, 200, 1, 0)), "isolation_level": dice.choice((0, 0, 1)),
                 "session_id": 0, "session_epoch": -1, "topics": self.fetch_topics(), "forgotten_topics_data": []}
 
     def fetch(self):
@@ -54,7 +54,10 @@ class FetchFamily(LogFamily):
         return self.step("Fetch", body)
 
     def open_session(self):
-        return self.step("Fetch", self.fetch_body() | {"session_epoch": 0}, range(7, 19))
+        body = self.fetch_body() | {"session_epoch": 0}
+        if self.dice.maybe(0.05):
+            body["topics"] = []
+        return self.step("Fetch", body, range(7, 19))
 
     def use_session(self):
         dice = self.dice
