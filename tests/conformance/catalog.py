@@ -17,4 +17,10 @@ CLIENTS = (
            own_rows=kafka_tools.PERFORMANCE),
     Client("librdkafka_c", "librdkafka (C)", family="librdkafka"),
     Client("kcat", "kcat", family="librdkafka"),
+    Client("rdkafka", "rdkafka (Rust)", family="librdkafka", folder="rust", group="polyglot"),
+    Client("node-rdkafka", "node-rdkafka", family="librdkafka", folder="node", group="polyglot"),
+    Client("kafkajs", "kafkajs", family="kafkajs", folder="node", group="polyglot"),
+    Client("franz-go", "franz-go", family="franz-go", folder="go", group="polyglot"),
+    Client("sarama", "sarama", family="sarama", folder="go", group="polyglot"),
+    Client("kafka-go", "kafka-go (segmentio)", family="kafka-go", folder="go", group="polyglot"),
 )

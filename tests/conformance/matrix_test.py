@@ -81,6 +81,13 @@ class Stored(unittest.TestCase):
             self.assertEqual(stored.count(broker, "t"), 3)
 
 
+class SharedSources(unittest.TestCase):
+    def test_each_client_has_its_own(self):
+        first, second = (Client(name, name, name, folder="go") for name in ("franz-go", "sarama"))
+        self.assertEqual(first.output(), second.output())
+        self.assertEqual([client.program().name for client in (first, second)], ["franz-go", "sarama"])
+
+
 class Refusals(unittest.TestCase):
     def test_a_pattern_of_rows(self):
         client = Client("c", "C", "c", refused=[("group of *", "no groups")])

@@ -109,8 +109,8 @@ def line_of(outcome: Outcome, seconds: float) -> str:
 
 def choose() -> argparse.Namespace:
     parser = options.parser(__doc__)
-    names = [client.name for client in CLIENTS]
-    parser.add_argument("clients", nargs="*", metavar="CLIENT", help=", ".join(names))
+    names = [*dict.fromkeys(client.group for client in CLIENTS), *(client.name for client in CLIENTS)]
+    parser.add_argument("clients", nargs="*", metavar="CLIENT", help=f"a client or a group: {', '.join(names)}")
     parser.add_argument("--row", default="*", help="a row, or a pattern of rows such as 'group*'")
     parser.add_argument("--write", action="store_true", help="write docs/clients.md; takes every client and --long")
     chosen = parser.parse_args()
@@ -118,7 +118,7 @@ def choose() -> argparse.Namespace:
         parser.error(f"no client named {', '.join(sorted(unknown))}; there are {', '.join(names)}")
     if chosen.write and (chosen.clients or chosen.row != "*" or chosen.broker != "gregor" or not chosen.long):
         parser.error("--write wants --long, every client, every row, and Gregor")
-    chosen.clients = [client for client in CLIENTS if client.name in (chosen.clients or names)]
+    chosen.clients = [client for client in CLIENTS if {client.name, client.group} & set(chosen.clients or names)]
     return chosen
 
 

@@ -25,7 +25,13 @@ def nulls(stage: Stage) -> None:
 
 def headers(stage: Stage) -> None:
     sent = [Record(b"k", b"none"), Record(b"k", b"one", ((b"name", b"text"),)),
-            Record(b"k", b"twice", ((b"name", b"first"), (b"other", b"x"), (b"name", b"second")))]
+            Record(b"k", b"two", ((b"name", b"text"), (b"other", b"more")))]
+    stage.witness.write(stage.create_topic(), sent)
+    expect_equal(contents(stage.consume("start", len(sent))), contents(sent), "records")
+
+
+def repeated_headers(stage: Stage) -> None:
+    sent = [Record(b"k", b"twice", ((b"name", b"first"), (b"other", b"x"), (b"name", b"second")))]
     stage.witness.write(stage.create_topic(), sent)
     expect_equal(contents(stage.consume("start", len(sent))), contents(sent), "records")
 

@@ -49,7 +49,13 @@ def idempotence(stage: Stage) -> None:
 def headers(stage: Stage) -> None:
     stage.create_topic()
     sent = [Record(b"k", b"none"), Record(b"k", b"one", ((b"name", b"text"),)),
-            Record(b"k", b"twice", ((b"name", b"first"), (b"other", b"x"), (b"name", b"second")))]
+            Record(b"k", b"two", ((b"name", b"text"), (b"other", b"more")))]
+    check(stage, sent, stage.produce(sent))
+
+
+def repeated_headers(stage: Stage) -> None:
+    stage.create_topic()
+    sent = [Record(b"k", b"twice", ((b"name", b"first"), (b"other", b"x"), (b"name", b"second")))]
     check(stage, sent, stage.produce(sent))
 
 
