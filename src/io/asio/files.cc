@@ -206,7 +206,8 @@ Status KernelFile::make_resident(std::int64_t position, std::size_t size) {
     for (std::size_t i = 0; i < pages.size(); ++i) {
         std::array<std::byte, 1> touched{};
         const auto at = begin + static_cast<std::int64_t>(i * k_page_bytes);
-        if (!is_there(pages[i])) TRY(read_at(at, touched));
+        if (is_there(pages[i])) continue;
+        if (const auto read = read_at(at, touched); !read) return std::unexpected(read.error());
     }
     return {};
 }
