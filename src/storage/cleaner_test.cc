@@ -347,7 +347,8 @@ TEST_F(Compaction, ADamagedSegmentFailsThePassAndNothingElse) {
     roll();
     const auto before = contents();
     auto& data = world.files.nodes.at("/data/t-0/00000000000000000000.log")->data;
-    for (const std::size_t at : {66, 70}) {  // a record; an offset, which no checksum covers
+    for (const std::size_t at :
+         {std::size_t{66}, std::size_t{70}}) {  // a record; an offset, which no checksum covers
         data[at] ^= std::byte{1};
         EXPECT_FALSE(clean());
         EXPECT_NE(failure, "");

@@ -96,12 +96,13 @@ Result<std::vector<Segment>> clean_up_directory(io::FileSystem& files, const std
             {.base = *base, .size = entry.size, .written = entry.size, .modified_ms = entry.modified_ms});
     }
     std::ranges::sort(segments, {}, &Segment::base);
+    constexpr auto entry_bytes = static_cast<std::int64_t>(k_txn_entry_bytes);
     for (const auto& entry : entries) {
         const auto base = offset_of_file(entry.name);
         if (!base || entry.name != segment_stem(*base) + k_txn_index_extension) continue;
         const auto segment = std::ranges::lower_bound(segments, *base, {}, &Segment::base);
         if (segment != segments.end() && segment->base == *base)
-            segment->txn_entries = (entry.size + k_txn_entry_bytes - 1) / k_txn_entry_bytes;
+            segment->txn_entries = (entry.size + entry_bytes - 1) / entry_bytes;
     }
     TRY_STATUS(remove_matching(files, directory, entries, [&](const io::DirectoryEntry& entry) {
         const auto base = offset_of_file(entry.name);

@@ -109,9 +109,7 @@ ErrorCode ClassicGroup::validate_member(const std::string& member_id,
     return members_.contains(member_id) ? ErrorCode::none : ErrorCode::unknown_member_id;
 }
 
-bool ClassicGroup::is_current(std::int32_t generation) const {
-    return generation == generation_;
-}
+bool ClassicGroup::is_current(std::int32_t generation) const { return generation == generation_; }
 
 ErrorCode ClassicGroup::heartbeat(const HeartbeatRequest& request, Turn& turn) {
     if (const auto error = validate_member(request.member_id, request.instance_id); error != ErrorCode::none)
