@@ -54,8 +54,9 @@ def run_workloads(seeds: str) -> tuple[int, int]:
 
 
 def hunt(bug: str) -> bool:
+    """A seed of the log costs a tenth of a cluster's, so it goes first."""
     return any(simulate("--workload", workload, "--seeds", str(SEEDS_FOR_A_BUG), "--once", "--planted", bug)[1] == 0
-               for workload in WORKLOADS)
+               for workload in reversed(WORKLOADS))
 
 
 def main() -> int:
