@@ -267,7 +267,7 @@ void ShardServer::close_largest(const BudgetAccount& account) {
     }
     const auto enough = account.limit() / 2;
     if (hoarded < enough) return;
-    std::ranges::stable_sort(hoards, std::greater(), &Hoard::bytes);
+    std::ranges::sort(hoards, std::greater(), &Hoard::bytes);
     std::size_t freed = 0;
     for (const auto& hoard : hoards) {
         if (freed >= enough) break;

@@ -7,6 +7,7 @@
 #include <memory>
 #include <numeric>
 #include <set>
+#include <utility>
 
 #include "gen/api/fetch.h"
 #include "metadata/image_source.h"
@@ -135,8 +136,9 @@ private:
     void merge_repeated() {
         std::vector<std::size_t> order(asked_.size());
         std::iota(order.begin(), order.end(), 0);
-        std::ranges::stable_sort(order, {},
-                                 [this](std::size_t i) -> const FetchKey& { return asked_[i].key; });
+        std::ranges::sort(order, {}, [this](std::size_t i) {
+            return std::pair<const FetchKey&, std::size_t>(asked_[i].key, i);
+        });
         std::vector<bool> is_repetition(asked_.size());
         for (std::size_t i = 1, first = 0; i < order.size(); ++i) {
             if (asked_[order[i]].key != asked_[order[first]].key) {
