@@ -82,6 +82,8 @@ def shell(broker: Broker) -> dict[str, str]:
 def normalise(text: str) -> str:
     for pattern, name in VARYING:
         text = pattern.sub(name, text)
+    # Kafka lists configs in the order of a hash table.
+    text = re.sub(r"Configs: (\S+)", lambda match: "Configs: " + ",".join(sorted(match[1].split(","))), text)
     lines = [re.sub(r"\s+", " ", line).strip() for line in text.splitlines()]
     return "\n".join(line for line in lines if line and "StatusConsoleListener" not in line)
 
