@@ -53,6 +53,7 @@ MEMBER = Id("member", ("",))
 FIELDS = {
     "throttle_time_ms": Ignored,
     "error_message": Text,
+    "documentation": Text,
     "batch_index_error_message": Text,
     "topic_id": Id("topic", (bytes(16),)),
     "member_id": MEMBER,
@@ -104,6 +105,13 @@ UNORDERED = {
     "CreateTopicsResponse.topics.configs",
     "DeleteTopicsResponse.responses",
     "DescribeConfigsResponse.results.configs",
+    "DescribeLogDirsResponse.results.topics",
+    "DescribeLogDirsResponse.results.topics.partitions",
+    "DescribeClientQuotasResponse.entries",
+    "DescribeClientQuotasResponse.entries.values",
+    "IncrementalAlterConfigsResponse.responses",
+    "AlterConfigsResponse.responses",
+    "ListConfigResourcesResponse.config_resources",
     "ListGroupsResponse.groups",
 }
 

@@ -20,8 +20,7 @@ using Component = DescribeClientQuotasRequest::ComponentData;
 
 enum class Match : std::int8_t { exact = 0, default_entity = 1, any = 2 };
 
-Status check(const Component& component) {
-    if (component.entity_type.empty()) return fail(ErrorCode::invalid_request, "Invalid empty entity type.");
+Status check_match(const Component& component) {
     switch (static_cast<Match>(component.match_type)) {
         case Match::exact:
             if (component.match) return {};
@@ -43,15 +42,18 @@ Status check(const DescribeClientQuotasRequest& request) {
     constexpr auto k_types = std::to_array<std::string_view>({"client-id", "ip", "user"});
     std::set<std::string_view> types;
     for (const auto& component : request.components) {
-        TRY_STATUS(check(component));
+        if (component.entity_type.empty())
+            return fail(ErrorCode::invalid_request, "Invalid empty entity type.");
         if (std::ranges::find(k_types, component.entity_type) == k_types.end()) {
             return fail(ErrorCode::unsupported_version,
                         fmt::format("Unsupported entity type {}", component.entity_type));
         }
-        if (types.insert(component.entity_type).second) continue;
-        return fail(
-            ErrorCode::invalid_request,
-            fmt::format("Entity type {} cannot appear more than once in the filter.", component.entity_type));
+        if (!types.insert(component.entity_type).second) {
+            return fail(ErrorCode::invalid_request,
+                        fmt::format("Entity type {} cannot appear more than once in the filter.",
+                                    component.entity_type));
+        }
+        TRY_STATUS(check_match(component));
     }
     if (types.contains("ip") && types.size() > 1) {
         return fail(

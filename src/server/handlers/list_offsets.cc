@@ -62,6 +62,12 @@ public:
     }
 
 private:
+    // Of a lookup.
+    struct Place {
+        std::size_t outcome = 0;
+        bool is_tiered = false;
+    };
+
     replication::Isolation isolation() const {
         if (request_.replica_id != k_consumer) return replication::Isolation::log_end;
         return request_.isolation_level == 1 ? replication::Isolation::read_committed
@@ -82,13 +88,21 @@ private:
             outcome.error = ErrorCode::unsupported_version;
         } else if (known == nullptr || !known->partitions.contains(index)) {
             outcome.error = ErrorCode::unknown_topic_or_partition;
-        } else if (partition.timestamp > k_latest_tiered) {
-            places_.push_back(outcomes_.size() - 1);
+        } else {
+            const bool is_tiered = partition.timestamp <= k_latest_tiered;
+            places_.push_back({.outcome = outcomes_.size() - 1, .is_tiered = is_tiered});
             lookups_.push_back({{known->id, index},
                                 LeaderEpoch{partition.current_leader_epoch},
-                                partition.timestamp,
+                                is_tiered ? storage::k_latest_timestamp : partition.timestamp,
                                 isolation()});
-        }  // else: nothing is tiered, so there is no such offset
+        }
+    }
+
+    // Nothing is tiered, so there is no such offset; whether we lead is asked all the same.
+    static OffsetLookupOutcome without_offset(const OffsetLookupOutcome& found) {
+        OffsetLookupOutcome outcome;
+        outcome.error = found.error;
+        return outcome;
     }
 
     // Every occurrence of a partition that a request names twice is refused.
@@ -103,7 +117,8 @@ private:
     }
 
     void finish(const std::vector<OffsetLookupOutcome>& found) {
-        for (std::size_t i = 0; i < places_.size(); ++i) outcomes_[places_[i]] = found[i];
+        for (std::size_t i = 0; i < places_.size(); ++i)
+            outcomes_[places_[i].outcome] = places_[i].is_tiered ? without_offset(found[i]) : found[i];
         ListOffsetsResponse response;
         std::size_t place = 0;
         for (const auto& topic : request_.topics) {
@@ -132,7 +147,7 @@ private:
     std::map<std::pair<std::string_view, std::int32_t>, std::size_t> named_;  // how often
     std::vector<OffsetLookupOutcome> outcomes_;
     std::vector<replication::OffsetLookup> lookups_;
-    std::vector<std::size_t> places_;
+    std::vector<Place> places_;
 };
 
 }  // namespace

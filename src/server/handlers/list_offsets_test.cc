@@ -85,6 +85,9 @@ TEST_F(ListOffsetsTest, RefusalsAreOfEachPartition) {
     auto fenced = request(-1);
     fenced.topics[0].partitions[0].current_leader_epoch = 1;
     EXPECT_EQ(ask(5, fenced), "75 -1 -1");
+    fenced.topics[0].partitions[0].timestamp =
+        -5;  // of what is tiered: nothing is, but the leader is checked
+    EXPECT_EQ(ask(9, fenced), "75 -1 -1");
     broker.authorizer.denied = {{security::Operation::describe, "t"}};
     EXPECT_EQ(ask(5, request(-1, {0, 9})), "29 -1 -1, 29 -1 -1");
 }
