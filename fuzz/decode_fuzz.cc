@@ -22,6 +22,7 @@ void* operator new(std::size_t size) {
     if (void* block = std::malloc(size)) return block;
     std::abort();
 }
+void* operator new(std::size_t size, const std::nothrow_t&) noexcept { return ::operator new(size); }
 void operator delete(void* block) noexcept { std::free(block); }
 void operator delete(void* block, std::size_t) noexcept { std::free(block); }
 

@@ -140,9 +140,8 @@ void Writer::end_tag(Mark mark) {
     put_varint(start, static_cast<std::uint32_t>(size));
 }
 
-void Writer::unknown_tags(const UnknownTags& tags, std::uint32_t from, std::uint32_t to) {
+void Writer::unknown_tags(const UnknownTags& tags) {
     for (const auto& tag : tags.all()) {
-        if (tag.tag < from || tag.tag >= to) continue;
         varint(tag.tag);
         varint(static_cast<std::uint32_t>(tag.data.size()));
         raw(tag.data);
@@ -151,7 +150,7 @@ void Writer::unknown_tags(const UnknownTags& tags, std::uint32_t from, std::uint
 
 void Writer::only_unknown_tags(const UnknownTags& tags) {
     varint(static_cast<std::uint32_t>(tags.all().size()));
-    unknown_tags(tags, 0);
+    unknown_tags(tags);
 }
 
 }  // namespace gregor::protocol

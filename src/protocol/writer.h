@@ -63,8 +63,8 @@ public:
     };
     Mark begin_tag(std::uint32_t number);
     void end_tag(Mark mark);
-    // The unknown tags numbered [from, to), each whole.
-    void unknown_tags(const UnknownTags& tags, std::uint32_t from, std::uint32_t to = 0xffffffffU);
+    // The unknown tags, each whole; their count is part of the one written before.
+    void unknown_tags(const UnknownTags& tags);
     // The tagged fields of a struct that knows none; and of one in a version that has none.
     void only_unknown_tags(const UnknownTags& tags);
     void no_tags(const UnknownTags& tags) {

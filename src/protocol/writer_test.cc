@@ -25,6 +25,16 @@ TEST(Writer, Varints) {
     EXPECT_TRUE(w.take().empty());
 }
 
+// As many tagged fields as the count says, up to the last number that fits.
+TEST(Writer, UnknownTagsOfAnyNumber) {
+    UnknownTags tags;
+    tags.add(7, as_bytes("a"));
+    tags.add(0xffffffffU, {});
+    Writer w;
+    w.only_unknown_tags(tags);
+    EXPECT_EQ(values(w.take()), (std::vector<int>{2, 7, 1, 'a', 0xff, 0xff, 0xff, 0xff, 0xf, 0}));
+}
+
 TEST(Writer, RecordsAreSplicedNotCopied) {
     const Slice payload = Slice::copy_of(as_bytes("payload"));
     Writer w;

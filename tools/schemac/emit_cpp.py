@@ -332,7 +332,7 @@ def encode_tags(out, message, struct, scope):
         encode_value(out, message, f)
         out.add("w.end_tag(mark);")
         out.close()
-    out.add("w.unknown_tags(unknown_tags, 0);")
+    out.add("w.unknown_tags(unknown_tags);")
 
 
 def emit_describe(out, message, struct, scope):
