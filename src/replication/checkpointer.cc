@@ -14,9 +14,10 @@ public:
         : owner_(owner), index_(index), copy_(directory) {}
 
     void run(io::FileSystem& files) override {
-        std::vector<storage::SmallFile> files_now{file(storage::k_recovery_point_file, copy_.recovery_points),
-                                                  file(storage::k_log_start_file, copy_.log_start_offsets),
-                                                  file(storage::k_high_watermark_file, copy_.high_watermarks)};
+        std::vector<storage::SmallFile> files_now{
+            file(storage::k_recovery_point_file, copy_.recovery_points),
+            file(storage::k_log_start_file, copy_.log_start_offsets),
+            file(storage::k_high_watermark_file, copy_.high_watermarks)};
         if (copy_.cleaner_dirty) files_now.push_back(file(storage::k_cleaner_file, copy_.cleaner_offsets));
         status_ = storage::write_files_atomically(files, files_now);
     }

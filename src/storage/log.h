@@ -69,7 +69,7 @@ struct ReadRequest {
     // From so many bytes on, what only the disk has may come as a range of its file, for a socket that can
     // send one. Nobody looks at its checksums but the client, as with Kafka.
     std::size_t file_range_bytes_min = SIZE_MAX;
-    bool with_aborted = false;     // read_committed: tell which transactions to leave out
+    bool with_aborted = false;  // read_committed: tell which transactions to leave out
 };
 
 // Whole batches. The first may begin before the offset asked for; clients skip.

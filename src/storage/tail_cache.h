@@ -37,7 +37,7 @@ public:
         void drop_below(Offset start);     // whole batches: the files tell something else of them now
         void reset(Offset end);            // drops everything; the log ends at `end`, all of it written
         Offset begin() const { return entries_.empty() ? written_end_ : entries_.front().batch.base; }
-        bool holds(Offset offset) const;   // whether a read from `offset` finds its first batch here
+        bool holds(Offset offset) const;  // whether a read from `offset` finds its first batch here
         // Of the batches that hold `from` and what follows it, below `to`; nullopt when they are not all
         // here.
         std::optional<std::size_t> bytes_between(Offset from, Offset to) const;
