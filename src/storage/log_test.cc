@@ -332,6 +332,29 @@ TEST(Log, AFailedDirectoryFailsItsLogs) {
     EXPECT_FALSE(world.close());
 }
 
+// An answer may be lost with the connection: the client sends up to five batches again, whatever was rolled
+// between them. Snapshots know only the last one.
+TEST(Log, KnowsDuplicatesOfSegmentsBeforeTheLastOneAfterACleanStop) {
+    const TestBatch first{.producer_id = ProducerId{7}, .producer_epoch = 0, .base_sequence = 0};
+    LogWorld world({.segment_bytes = static_cast<std::int32_t>(make_batch(first).size())});
+    world.open();
+    auto batch = first;
+    for (; batch.base_sequence < 6; ++batch.base_sequence) ASSERT_TRUE(world.append(batch));
+    world.settle();
+    ASSERT_TRUE(world.close());
+    auto request = world.request();
+    request.clean = true;
+    request.recovery_point = Offset{6};
+    world.open(request);
+    for (batch.base_sequence = 1; batch.base_sequence < 6; ++batch.base_sequence) {
+        const auto info = world.append(batch);
+        ASSERT_TRUE(info && info->duplicate) << batch.base_sequence;
+        EXPECT_EQ(info->base_offset, Offset{batch.base_sequence});
+    }
+    batch.base_sequence = 0;  // out of the window
+    EXPECT_EQ(world.append(batch).error().error.code, ErrorCode::out_of_order_sequence_number);
+}
+
 // With the page cache as durability the answer comes with the write; the recovery point waits for an fsync.
 TEST(Log, PageCacheAnswersEarlyAndRecoversFromWhatWasSynced) {
     const auto size = static_cast<std::int32_t>(make_batch(TestBatch{}).size());
@@ -372,6 +395,30 @@ TEST(Log, AFailedBackgroundSyncTakesTheDirectoryOffline) {
     world.settle();
     EXPECT_TRUE(world.observer.failed);
     EXPECT_EQ(world.observer.offline, 1);
+}
+
+// The fsync of a rolled segment comes when the topic, and the folder with it, is gone already.
+TEST(Log, ATopicMayGoWhileARolledSegmentWaitsForItsSync) {
+    const auto size = static_cast<std::int32_t>(make_batch(TestBatch{}).size());
+    LogWorld world({.segment_bytes = size, .durability = Durability::page_cache});
+    world.open();
+    for (int i = 0; i < 2; ++i) ASSERT_TRUE(world.append(TestBatch{}));
+    ASSERT_TRUE(world.executor.run_one());
+    ASSERT_TRUE(world.disk.run_one());
+    ASSERT_EQ(world.disk.pending(), 1U);
+    const auto late = world.disk.take();
+    std::optional<Status> removed;
+    world.log->remove("0123456789abcdef0123456789abcdef",
+                      [&](Status status) { removed = std::move(status); });
+    while (world.executor.run_one() || world.disk.run_one()) {
+    }
+    ASSERT_TRUE(removed && *removed);
+    ASSERT_FALSE(world.files.directories.contains("/data/t-0"));
+    world.log.reset();
+    late->run(world.files);
+    late->complete();
+    EXPECT_FALSE(world.writer->offline());
+    EXPECT_EQ(world.observer.offline, 0);
 }
 
 TEST(Log, RefusesClientsWhenTheDiskDoesNotKeepUp) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "base/fault.h"
 #include "base/log.h"
 #include "io/disk_error.h"
 #include "storage/names.h"
@@ -102,20 +103,27 @@ Status replay_from(io::FileSystem& files, const ProducerLoad& load, Offset from,
     return {};
 }
 
-// A batch boundary not far before the last `k_window_bytes` of the active segment.
-Result<std::int64_t> window_begin(io::FileSystem& files, const ProducerLoad& load, const Segment& active) {
-    const auto wanted = active.size - k_window_bytes;
-    if (wanted <= 0 || active.index_entries == 0) return std::int64_t{0};
-    const auto index = TRY(open_index(files, load, active));
-    return TRY(lookup_position(*index, active.base, active.index_entries, wanted)).position;
+// A batch boundary at or not far before `wanted`.
+Result<std::int64_t> boundary_before(io::FileSystem& files, const ProducerLoad& load, const Segment& segment,
+                                     std::int64_t wanted) {
+    if (wanted <= 0 || segment.index_entries == 0) return std::int64_t{0};
+    const auto index = TRY(open_index(files, load, segment));
+    return TRY(lookup_position(*index, segment.base, segment.index_entries, wanted)).position;
 }
 
+// The log's last bytes, in as many segments as that takes: a client that lost its connection with the start
+// may send again what lies before the last roll.
 Status widen_windows(io::FileSystem& files, const ProducerLoad& load, ProducerState& state) {
-    if (state.entries().empty() || load.segments.empty()) return {};
-    const auto& active = load.segments.back();
+    if (state.entries().empty()) return {};
+    auto first = load.segments.size();
+    auto missing = k_window_bytes;
+    while (first > 0 && missing > 0) missing -= load.segments[--first].size;
     ProducerState recent;
-    const auto begin = TRY(window_begin(files, load, active));
-    (void)TRY(replay_segment(files, load, active, begin, active.base, recent));
+    for (auto i = first; i < load.segments.size(); ++i) {
+        const auto& segment = load.segments[i];
+        const auto begin = TRY(boundary_before(files, load, segment, i == first ? -missing : 0));
+        (void)TRY(replay_segment(files, load, segment, begin, segment.base, recent));
+    }
     state.adopt_windows(recent);
     return {};
 }
@@ -140,7 +148,7 @@ Result<ProducerState> load_producers(io::FileSystem& files, const ProducerLoad& 
     // Kafka's rule: no snapshot under a clean marker means that there is no state to find.
     if (snapshots.empty() && load.clean) return state;
     if (from < load.log_end || load.txn_indexes_from) TRY_STATUS(replay_from(files, load, from, state));
-    if (found) TRY_STATUS(widen_windows(files, load, state));
+    if (found && !PLANTED_BUG("duplicate_window_not_restored")) TRY_STATUS(widen_windows(files, load, state));
     state.expire(load.now_ms, load.expiration_ms);
     return state;
 }

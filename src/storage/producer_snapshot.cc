@@ -5,6 +5,7 @@
 //   offset_delta:int32
 //               timestamp:int64 coordinator_epoch:int32 current_txn_first_offset:int64           (46 bytes)
 #include "base/assert.h"
+#include "base/fault.h"
 #include "records/big_endian.h"
 #include "records/crc32c.h"
 #include "storage/producer_state.h"
@@ -51,7 +52,8 @@ ProducerEntry decode_entry(const std::byte* at) {
     entry.last_timestamp = load_be<std::int64_t>(at + EntryLayout::k_timestamp);
     entry.coordinator_epoch = load_be<std::int32_t>(at + EntryLayout::k_coordinator_epoch);
     const auto txn_first = load_be<std::int64_t>(at + EntryLayout::k_txn_first_offset);
-    if (txn_first >= 0) entry.current_txn_first_offset = Offset{txn_first};
+    if (txn_first >= 0 && !PLANTED_BUG("open_transaction_not_restored"))
+        entry.current_txn_first_offset = Offset{txn_first};
     const auto last_offset = load_be<std::int64_t>(at + EntryLayout::k_last_offset);
     if (last_offset < 0) return entry;
     entry.batch_count = 1;
@@ -100,7 +102,8 @@ Result<ProducerState> ProducerState::decode_snapshot(Bytes bytes) {
         const ProducerId id{load_be<std::int64_t>(rest.data())};
         const auto entry = decode_entry(rest.data());
         if (!is_sane(entry)) return fail(ErrorCode::corrupt_message, "snapshot holds an impossible entry");
-        state.entries_[id] = entry;
+        if (!state.entries_.emplace(id, entry).second)
+            return fail(ErrorCode::corrupt_message, "snapshot holds a producer twice");
         if (entry.current_txn_first_offset != k_no_offset)
             state.open_transactions_.emplace(entry.current_txn_first_offset, id);
     }
