@@ -3,11 +3,14 @@
 #include <fmt/format.h>
 
 #include <deque>
+#include <utility>
 
 #include "io/disk_error.h"
 #include "records/builder.h"
+#include "sim/committed_view.h"
 #include "sim/faults.h"
 #include "sim/ledger.h"
+#include "sim/log_producer.h"
 #include "sim/machine.h"
 #include "storage/dir_writer.h"
 #include "storage/log.h"
@@ -28,25 +31,17 @@ storage::LogConfig config() {
     config.retention_bytes = 512 * 1024;
     config.cleanup_compact = true;  // every key once: cleaning rewrites nothing away, but swaps all the files
     config.min_cleanable_dirty_ratio = 0.3;
+    config.delete_retention_ms = 5'000;  // markers go, too
+    config.verify_transactions = true;
     return config;
 }
-
-// Producers outlive the machine: they send again what was not answered.
-struct LogProducer {
-    struct Batch {
-        std::uint32_t first = 0;
-        std::uint32_t count = 0;
-    };
-    std::uint32_t identity = 0;
-    std::deque<Batch> unanswered;
-    std::size_t sent = 0;  // of unanswered, in this life of the log
-    std::uint32_t next = 0;
-};
 
 struct LogStage {
     World& world;
     Ledger ledger;
-    std::vector<LogProducer> producers;
+    std::vector<LogProducer> producers;  // by identity - 1
+    Offset recovery_point;               // as the checkpoint has it
+    bool was_clean = false;              // the process ended in order
     bool winding_down = false;
     bool idle = false;  // everything is answered
 };
@@ -55,8 +50,8 @@ struct LogStage {
 class LogServer final : public Program, public storage::LogObserver, public storage::DirObserver {
 public:
     LogServer(Machine& machine, LogStage& stage)
-        : stage_(stage), ports_(machine.ports().front()), prng_(ports_.random.next()) {
-        for (auto& producer : stage_.producers) producer.sent = 0;
+        : machine_(machine), stage_(stage), ports_(machine.ports().front()), prng_(ports_.random.next()) {
+        for (auto& producer : stage_.producers) producer.on_restart(prng_);
         load();
     }
     ~LogServer() override {
@@ -67,35 +62,52 @@ public:
         log_->check_invariants();
         stage_.ledger.deleted(k_partition, log_->log_start_offset());
     }
+    // Closes when what is under way has ended.
+    bool stop() override { return is_stopping_ = true; }
 
 private:
     class Load;
     class Clean;
+    // An answer that waits until its records are durable, and then some.
     struct Expected {
         std::size_t producer = 0;
         Offset end;
         Offset base;
+        bool is_marker = false;
     };
+    enum class Seen : std::uint8_t { all, committed };
 
     void load();
     void on_loaded(Result<storage::LoadedLog> loaded);
-    void read_on(Offset from);
-    void on_read(Result<storage::LogRead> read);
-    void check_records(Bytes records);
+    void read_on(Offset from, Seen seen);
+    void on_read(Result<storage::LogRead> read, Seen seen);
+    void read_committed_somewhere();
+    std::optional<std::vector<std::byte>> bytes_of(const storage::LogRead& read);
+    void check_records(Bytes records, CommittedView* view);
+    void check_shown(const RecordName& name, bool shown);
+    Offset last_stable_offset() const;
     void schedule();
     void work();
-    void append(std::size_t producer);
+    void close();
+    void append(std::size_t producer, const LogProducer::Batch& batch);
+    void append_marker(std::size_t producer, const LogProducer::Marker& marker);
+    storage::VerificationGuard verify(const LogProducer& producer, const LogProducer::Batch& batch);
+    void answer();
     void retain();
     void start_cleaning();
     void on_cleaner_step(std::unique_ptr<storage::Cleaner> cleaner, Result<bool> done);
     Slice encode(const LogProducer& producer, const LogProducer::Batch& batch) const;
     void on_written(Offset) override {}
-    void on_durable(Offset durable_end) override;
+    void on_durable(Offset durable_end) override {
+        log_->on_high_watermark(durable_end);
+        if (prng_.chance(3, 4)) answer();
+    }
     void on_failed(const Error& why) override { stage_.world.fail("the log failed: " + why.detail); }
     void on_directory_offline(const std::string&, const Error& why) override {
         stage_.world.fail("the directory failed: " + why.detail);
     }
 
+    Machine& machine_;
     LogStage& stage_;
     io::ShardPorts ports_;
     Prng prng_;
@@ -103,6 +115,9 @@ private:
     storage::TailCache tail_{64 * 1024};
     storage::Trash trash_{ports_.clock, ports_.executor, ports_.disk};
     bool is_cleaning_ = false;
+    std::size_t under_way_ = 0;  // reads and retention
+    bool is_stopping_ = false;
+    bool is_closing_ = false;
     Ref<storage::DirWriter> writer_;
     std::unique_ptr<storage::Log> log_;
     std::deque<Expected> waiting_;
@@ -123,6 +138,8 @@ private:
         request.create = true;
         request.topic_id = Uuid{1, 2};
         request.now_ms = server_.ports_.clock.wall_clock_ms();
+        request.recovery_point = server_.stage_.recovery_point;
+        request.clean = std::exchange(server_.stage_.was_clean, false);
         request.config = config();
         return storage::load_log(files, request);
     }
@@ -139,6 +156,7 @@ void LogServer::on_loaded(Result<storage::LoadedLog> loaded) {
     log_ = std::make_unique<storage::Log>(
         *std::move(loaded), config(), storage::LogPorts{writer_, tail_, ports_.disk, decompressor_}, *this);
     log_->assign_leader_epoch(k_epoch);
+    log_->on_high_watermark(log_->durable_end());
     if (log_->log_start_offset() > stage_.ledger.deleted_below(k_partition)) {
         return stage_.world.fail(fmt::format("the log starts at {}, but nothing above {} was taken out",
                                              log_->log_start_offset().value(),
@@ -149,27 +167,65 @@ void LogServer::on_loaded(Result<storage::LoadedLog> loaded) {
                                              log_->durable_end().value(),
                                              stage_.ledger.safe_end(k_partition).value()));
     }
-    read_on(log_->log_start_offset());
+    read_on(log_->log_start_offset(), Seen::all);
 }
 
-// Everything that survived, from the start, a piece at a time.
-void LogServer::read_on(Offset from) {
-    if (from >= log_->durable_end()) {
-        stage_.ledger.check_complete(k_partition, log_->durable_end());
-        return schedule();
+// ---------------------------------------------------------------- reading
+
+Offset LogServer::last_stable_offset() const {
+    return std::min(log_->durable_end(), log_->first_unstable_offset().value_or(log_->durable_end()));
+}
+
+// Everything that survived, from the start, a piece at a time; then once more what of it is committed.
+void LogServer::read_on(Offset from, Seen seen) {
+    const auto end = seen == Seen::all ? log_->durable_end() : last_stable_offset();
+    if (from >= end && seen == Seen::all) {
+        stage_.ledger.check_complete(k_partition, end);
+        return read_on(log_->log_start_offset(), Seen::committed);
     }
+    if (from >= end) return schedule();
     log_->read({.from = from,
-                .upper_bound = log_->durable_end(),
+                .upper_bound = end,
                 .max_bytes = static_cast<std::size_t>(prng_.between(1, 100'000)),
                 .min_one_message = true,
-                .file_range_bytes_min = static_cast<std::size_t>(prng_.between(1, 100'000))},
-               [this](Result<storage::LogRead> read) { on_read(std::move(read)); });
+                .file_range_bytes_min = static_cast<std::size_t>(prng_.between(1, 100'000)),
+                .with_aborted = seen == Seen::committed},
+               [this, seen](Result<storage::LogRead> read) { on_read(std::move(read), seen); });
 }
 
-void LogServer::on_read(Result<storage::LogRead> read) {
+void LogServer::on_read(Result<storage::LogRead> read, Seen seen) {
     if (!read) return stage_.world.fail("reading the log failed: " + read.error().detail);
+    const auto bytes = bytes_of(*read);
+    if (!bytes) return;
+    CommittedView view(read->aborted);
+    check_records(*bytes, seen == Seen::committed ? &view : nullptr);
+    read_on(read->next_offset, seen);
+}
+
+// While others write, roll, clean and take out what is old.
+void LogServer::read_committed_somewhere() {
+    const auto end = last_stable_offset();
+    if (log_->log_start_offset() >= end) return;
+    const Offset from{prng_.between(log_->log_start_offset().value(), end.value() - 1)};
+    ++under_way_;
+    log_->read({.from = from,
+                .upper_bound = end,
+                .max_bytes = static_cast<std::size_t>(prng_.between(1, 50'000)),
+                .min_one_message = true,
+                .with_aborted = true},
+               [this](Result<storage::LogRead> read) {
+                   --under_way_;
+                   const bool is_gone = !read && read.error().code == ErrorCode::offset_out_of_range;
+                   if (is_gone) return;  // retention was faster
+                   if (!read) return stage_.world.fail("a read failed: " + read.error().detail);
+                   CommittedView view(read->aborted);
+                   if (const auto bytes = bytes_of(*read)) check_records(*bytes, &view);
+               });
+}
+
+std::optional<std::vector<std::byte>> LogServer::bytes_of(const storage::LogRead& read) {
     std::vector<std::byte> bytes;
-    for (const auto& element : read->records.elements()) {
+    for (const auto& element : read.records.elements()) {
         if (const auto* slice = std::get_if<Slice>(&element)) {
             bytes.insert(bytes.end(), slice->data(), slice->data() + slice->size());
             continue;
@@ -179,24 +235,36 @@ void LogServer::on_read(Result<storage::LogRead> read) {
         bytes.resize(had + range.size);
         const auto got =
             dynamic_cast<io::File&>(*range.source).read_at(range.position, std::span(bytes).subspan(had));
-        if (!got || *got != range.size) return stage_.world.fail("a range of the log cannot be read");
+        if (got && *got == range.size) continue;
+        stage_.world.fail("a range of the log cannot be read");
+        return std::nullopt;
     }
-    check_records(bytes);
-    read_on(read->next_offset);
+    return bytes;
 }
 
-void LogServer::check_records(Bytes bytes) {
+void LogServer::check_records(Bytes bytes, CommittedView* view) {
     records::BatchCursor batches(bytes);
     for (auto batch = batches.next_v2(); batch && *batch; batch = batches.next_v2()) {
         if (!(*batch)->verify()) return stage_.world.fail("a batch of the log has a wrong checksum");
+        const bool shown = view != nullptr && view->shows(**batch);
+        if ((*batch)->is_control()) continue;
         records::RecordCursor cursor(**batch);
         records::RecordView record;
         while (cursor.next(record)) {
             const auto name = record.value ? parse_value(as_text(*record.value), k_partition) : std::nullopt;
             if (!name) return stage_.world.fail("the log holds a record that nobody sent");
             stage_.ledger.read(k_partition, record.offset(**batch), *name);
+            if (view != nullptr) check_shown(*name, shown);
         }
     }
+}
+
+void LogServer::check_shown(const RecordName& name, bool shown) {
+    const auto& producer = stage_.producers[name.producer - 1];
+    if (shown ? producer.is_committed(name.number) : producer.is_aborted(name.number)) return;
+    stage_.world.fail(
+        fmt::format("record {}.{} is {} who read what is committed", name.producer, name.number,
+                    shown ? "not committed and shown to those" : "not aborted and hidden from those"));
 }
 
 // ---------------------------------------------------------------- appending
@@ -210,27 +278,39 @@ void LogServer::schedule() {
 }
 
 void LogServer::work() {
-    constexpr std::size_t k_unanswered_max = 5;
+    if (is_stopping_) return close();
     if (prng_.chance(1, 100)) retain();
     if (prng_.chance(1, 50)) start_cleaning();
+    if (prng_.chance(1, 10)) read_committed_somewhere();
+    if (prng_.chance(1, 10)) stage_.recovery_point = log_->recovery_point();
+    if (prng_.chance(1, 2)) answer();
     const auto index = prng_.below(stage_.producers.size());
     auto& producer = stage_.producers[index];
-    if (!stage_.winding_down && producer.unanswered.size() < k_unanswered_max) {
-        const auto count = static_cast<std::uint32_t>(1 + prng_.below(20));
-        producer.unanswered.push_back({producer.next, count});
-        producer.next += count;
-    }
-    while (producer.sent < producer.unanswered.size()) append(index);
-    stage_.idle = std::ranges::all_of(stage_.producers,
-                                      [](const LogProducer& each) { return each.unanswered.empty(); });
+    producer.plan(prng_, stage_.winding_down);
+    while (const auto batch = producer.next_batch()) append(index, *batch);
+    if (const auto marker = producer.next_marker()) append_marker(index, *marker);
+    stage_.idle = std::ranges::all_of(stage_.producers, &LogProducer::is_idle);
+    if (stage_.idle && log_->first_unstable_offset()) stage_.world.fail("a transaction hangs");
+}
+
+void LogServer::close() {
+    if (is_cleaning_ || under_way_ > 0 || std::exchange(is_closing_, true)) return;
+    log_->close([this](const Status& closed) {
+        if (!closed) return stage_.world.fail("closing the log failed: " + closed.error().detail);
+        stage_.recovery_point = log_->log_end_offset();
+        stage_.was_clean = true;
+        machine_.exit();
+    });
 }
 
 // ---------------------------------------------------------------- retention and compaction
 
 void LogServer::retain() {
     if (is_cleaning_) return;
+    ++under_way_;
     log_->enforce_retention({.high_watermark = log_->durable_end(), .now_ms = ports_.clock.wall_clock_ms()},
                             [this](Result<storage::RetiredFiles> files) {
+                                --under_way_;
                                 if (!files)
                                     return stage_.world.fail("retention failed: " + files.error().detail);
                                 trash_.add(std::move(*files), Duration::millis(prng_.between(0, 2'000)));
@@ -283,45 +363,75 @@ void LogServer::on_cleaner_step(std::unique_ptr<storage::Cleaner> cleaner, Resul
     });
 }
 
-void LogServer::append(std::size_t index) {
-    auto& producer = stage_.producers[index];
-    const auto& batch = producer.unanswered[producer.sent++];
+void LogServer::append(std::size_t index, const LogProducer::Batch& batch) {
+    const auto& producer = stage_.producers[index];
+    const auto guard = verify(producer, batch);
     const auto info = log_->append({.records = encode(producer, batch),
                                     .leader_epoch = k_epoch,
-                                    .now_ms = ports_.clock.wall_clock_ms()});
+                                    .now_ms = ports_.clock.wall_clock_ms(),
+                                    .verification = guard});
     if (!info) return stage_.world.fail("an append was refused: " + info.error().error.detail);
     if (info->last_offset - info->base_offset + 1 != static_cast<std::int64_t>(batch.count)) {
         return stage_.world.fail("an append was given the wrong number of offsets");
     }
     waiting_.push_back({index, info->last_offset + 1, info->base_offset});
-    if (info->duplicate && waiting_.back().end <= log_->durable_end()) on_durable(log_->durable_end());
+}
+
+storage::VerificationGuard LogServer::verify(const LogProducer& producer, const LogProducer::Batch& batch) {
+    if (!producer.is_transactional()) return {};
+    const auto guard = log_->start_verification(
+        {.producer_id = ProducerId{producer.identity()},
+         .epoch = producer.epoch(),
+         .first_sequence = producer.sequence_of(batch),
+         .supports_epoch_bump = producer.version() == storage::TransactionVersion::tv2,
+         .now_ms = ports_.clock.wall_clock_ms()});
+    if (!guard) stage_.world.fail("a producer was not verified: " + guard.error().detail);
+    return guard.value_or(storage::VerificationGuard{});
+}
+
+void LogServer::append_marker(std::size_t index, const LogProducer::Marker& marker) {
+    const auto& producer = stage_.producers[index];
+    const auto info = log_->append(
+        {.records = records::build_end_transaction_marker(
+             {.timestamp = ports_.clock.wall_clock_ms(),
+              .producer_id = ProducerId{producer.identity()},
+              .producer_epoch = marker.epoch},
+             {.type = marker.commits ? records::ControlType::commit : records::ControlType::abort}),
+         .origin = records::AppendOrigin::coordinator,
+         .leader_epoch = k_epoch,
+         .now_ms = ports_.clock.wall_clock_ms(),
+         .transaction_version = producer.version()});
+    if (!info) return stage_.world.fail("a marker was refused: " + info.error().error.detail);
+    waiting_.push_back({index, info->last_offset + 1, info->base_offset, true});
 }
 
 Slice LogServer::encode(const LogProducer& producer, const LogProducer::Batch& batch) const {
-    records::BatchBuilder builder({.producer_id = ProducerId{producer.identity},
-                                   .producer_epoch = 0,
-                                   .base_sequence = static_cast<std::int32_t>(batch.first)});
+    const auto identity = producer.identity();
+    records::BatchBuilder builder({.producer_id = ProducerId{identity},
+                                   .producer_epoch = producer.epoch(),
+                                   .base_sequence = producer.sequence_of(batch),
+                                   .transactional = producer.is_transactional()});
     for (std::uint32_t i = 0; i < batch.count; ++i) {
-        const auto value =
-            make_value({producer.identity, batch.first + i}, k_partition, (batch.first * 31 + i) % 300);
-        const auto key = fmt::format("{}.{}", producer.identity, batch.first + i);
+        const auto value = make_value({identity, batch.first + i}, k_partition, (batch.first * 31 + i) % 300);
+        const auto key = fmt::format("{}.{}", identity, batch.first + i);
         builder.append(
             {.timestamp = ports_.clock.wall_clock_ms(), .key = as_bytes(key), .value = as_bytes(value)});
     }
     return builder.build();
 }
 
-void LogServer::on_durable(Offset durable_end) {
+// Tells producers what is durable. An answer may be under way for a while: a crash loses it.
+void LogServer::answer() {
     for (auto at = waiting_.begin(); at != waiting_.end();) {
-        if (at->end > durable_end) {
+        if (at->end > log_->durable_end()) {
             ++at;
             continue;
         }
         auto& producer = stage_.producers[at->producer];
-        const auto batch = producer.unanswered.front();
-        producer.unanswered.pop_front();
-        --producer.sent;
-        stage_.ledger.acked(k_partition, {producer.identity, batch.first}, batch.count, at->base);
+        if (at->is_marker)
+            producer.on_marker_safe(stage_.ledger, k_partition);
+        else
+            producer.on_batch_safe(stage_.ledger, k_partition, at->base);
         at = waiting_.erase(at);
     }
 }
@@ -330,8 +440,10 @@ void LogServer::on_durable(Offset durable_end) {
 
 RunReport run_log_workload(const WorldOptions& options, const RunGoals& goals) {
     World world(options);
-    LogStage stage{world, Ledger(world), {}};
-    for (int i = 0; i < 3; ++i) stage.producers.emplace_back().identity = stage.ledger.new_producer();
+    LogStage stage{.world = world, .ledger = Ledger(world)};
+    for (const auto transactions :
+         {Transactions::none, Transactions::none, Transactions::tv0, Transactions::tv0, Transactions::tv2})
+        stage.producers.emplace_back(stage.ledger.new_producer(), transactions);
     auto& machine = world.add_machine(std::make_unique<Machine>(
         world, MachineOptions{.host = "log"},
         [&stage](Machine& its_machine) { return std::make_unique<LogServer>(its_machine, stage); }));

@@ -1,5 +1,6 @@
-// One log on one disk, without a broker around it: idempotent producers append, the machine dies in every
-// way, and what was durable must be there, the same, in order, once.
+// One log on one disk, without a broker around it: producers append, in transactions and without, the machine
+// dies in every way or ends in order, and what was durable must be there, the same, in order, once; who reads
+// what is committed sees all of that and nothing else.
 #pragma once
 
 #include "sim/run_report.h"

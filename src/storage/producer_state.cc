@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/assert.h"
+#include "base/fault.h"
 #include "records/batch.h"
 
 namespace gregor::storage {
@@ -197,7 +198,8 @@ void ProducerState::adopt_windows(const ProducerState& recent) {
 
 std::optional<Offset> ProducerState::first_unstable_offset() const {
     std::optional<Offset> first;
-    if (!open_transactions_.empty()) first = open_transactions_.begin()->first;
+    if (!open_transactions_.empty() && !PLANTED_BUG("open_transaction_not_held_back"))
+        first = open_transactions_.begin()->first;
     if (!unreplicated_.empty())
         first = std::min(first.value_or(unreplicated_.begin()->first), unreplicated_.begin()->first);
     return first;

@@ -6,6 +6,7 @@
 #include <array>
 #include <optional>
 
+#include "base/fault.h"
 #include "io/disk_error.h"
 #include "records/big_endian.h"
 #include "storage/names.h"
@@ -102,6 +103,7 @@ Status append_txn_index(io::FileSystem& files, const std::string& directory, Off
     append_entry(bytes, entry);
     const Bytes contents = bytes;
     TRY_STATUS(file->write_at(number * k_entry_bytes, std::span(&contents, 1)));
+    FAULT_POINT("aborted_transaction_indexed");
     TRY_STATUS(file->sync_data());
     return number == 0 ? files.sync_directory(directory) : Status{};
 }
