@@ -205,6 +205,7 @@ void Log::read(const ReadRequest& request, Completion<Result<LogRead>> done) {
         return done(fail(ErrorCode::offset_out_of_range,
                          fmt::format("offset {} is not in {}..{}", request.from.value(), log_start_.value(),
                                      log_end_.value())));
+    tail_.note_reader();
     if (request.from >= request.upper_bound || request.from == log_end_)
         return done(LogRead{.records = {}, .next_offset = request.from, .aborted = {}});
     if (truncating_ || failed_)

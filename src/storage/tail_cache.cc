@@ -11,30 +11,43 @@ TailCache::Tail::Tail(TailCache& cache) : cache_(&cache), id_(cache.next_tail_++
 }
 
 TailCache::Tail::~Tail() {
-    for (const auto& entry : entries_) cache_->size_ -= entry.batch.bytes.size();
+    while (!entries_.empty()) pop_front();
     cache_->tails_.erase(id_);
+}
+
+void TailCache::Tail::pop_front() {
+    cache_->size_ -= entries_.front().batch.bytes.size();
+    --cache_->batches_;
+    entries_.pop_front();
 }
 
 void TailCache::Tail::append(TailBatch batch) {
     ASSERT(entries_.empty() || entries_.back().batch.last < batch.base);
     ASSERT(batch.base <= batch.last);
     const auto number = cache_->next_number_++;
-    cache_->size_ += batch.bytes.size();
+    const auto size = batch.bytes.size();
+    cache_->size_ += size;
+    ++cache_->batches_;
     cache_->admissions_.push_back({id_, number});
-    taken_bytes_ += batch.bytes.size();
+    taken_bytes_ += size;
+    unread_bytes_ += size;
     entries_.push_back({std::move(batch), number, taken_bytes_});
     cache_->evict();
 }
 
+void TailCache::Tail::note_reader() { unread_bytes_ = 0; }
+
 void TailCache::Tail::set_written_end(Offset end) {
     ASSERT(end >= written_end_);
     written_end_ = end;
+    if (unread_bytes_ > k_unread_bytes) drop_below(end);
     cache_->evict();
 }
 
 void TailCache::Tail::truncate_to(Offset end) {
     while (!entries_.empty() && entries_.back().batch.last >= end) {
         cache_->size_ -= entries_.back().batch.bytes.size();
+        --cache_->batches_;
         taken_bytes_ -= entries_.back().batch.bytes.size();
         entries_.pop_back();
     }
@@ -42,15 +55,11 @@ void TailCache::Tail::truncate_to(Offset end) {
 }
 
 void TailCache::Tail::drop_below(Offset start) {
-    while (!entries_.empty() && entries_.front().batch.last < std::min(start, written_end_)) {
-        cache_->size_ -= entries_.front().batch.bytes.size();
-        entries_.pop_front();
-    }
+    while (!entries_.empty() && entries_.front().batch.last < std::min(start, written_end_)) pop_front();
 }
 
 void TailCache::Tail::reset(Offset end) {
-    for (const auto& entry : entries_) cache_->size_ -= entry.batch.bytes.size();
-    entries_.clear();
+    while (!entries_.empty()) pop_front();
     written_end_ = end;
 }
 
@@ -83,6 +92,13 @@ TailCache::Tail::Found TailCache::Tail::read(Offset from, Offset upper_bound, st
     return found;
 }
 
+// A batch that was truncated away between two that are there passes for one of them until they go.
+bool TailCache::holds(const Admission& admission) const {
+    const auto tail = tails_.find(admission.tail);
+    if (tail == tails_.end() || tail->second->entries_.empty()) return false;
+    return tail->second->entries_.front().number <= admission.number;
+}
+
 void TailCache::evict() {
     while (size_ > capacity_ && !admissions_.empty()) {
         const auto oldest = admissions_.front();
@@ -90,13 +106,19 @@ void TailCache::evict() {
         const bool is_there = tail != tails_.end() && !tail->second->entries_.empty() &&
                               tail->second->entries_.front().number == oldest.number;
         if (is_there) {
-            auto& entries = tail->second->entries_;
-            if (entries.front().batch.last >= tail->second->written_end_) return;
-            size_ -= entries.front().batch.bytes.size();
-            entries.pop_front();
+            if (tail->second->entries_.front().batch.last >= tail->second->written_end_) return;
+            tail->second->pop_front();
         }
         admissions_.pop_front();
     }
+    forget_stale_admissions();
+}
+
+// Batches also go without being evicted: their admissions never outnumber those that are there by much.
+void TailCache::forget_stale_admissions() {
+    constexpr std::size_t k_few = 64;
+    if (admissions_.size() <= 2 * batches_ + k_few) return;
+    std::erase_if(admissions_, [this](const Admission& admission) { return !holds(admission); });
 }
 
 }  // namespace gregor::storage

@@ -13,6 +13,8 @@ TEST(TailCache, StaysWithinItsCapacityOldestFirst) {
     TailCache cache(300);
     TailCache::Tail a(cache);
     TailCache::Tail b(cache);
+    a.note_reader();
+    b.note_reader();
     a.append(batch(0, 100));
     b.append(batch(0, 100));
     a.append(batch(2, 100));
@@ -46,9 +48,48 @@ TEST(TailCache, ReadsWholeBatchesBelowTheBound) {
     EXPECT_FALSE(tail.holds(Offset{4}));
 }
 
+TEST(TailCache, KeepsOnlyWhatIsNotWrittenOfALogThatNobodyReads) {
+    TailCache cache(3 * TailCache::k_unread_bytes);
+    TailCache::Tail tail(cache);
+    tail.append(batch(0, 100));
+    tail.append(batch(2, 100));
+    tail.set_written_end(Offset{2});
+    EXPECT_FALSE(tail.holds(Offset{1}));
+    EXPECT_TRUE(tail.holds(Offset{2}));
+    tail.note_reader();
+    tail.append(batch(4, TailCache::k_unread_bytes));
+    tail.set_written_end(Offset{6});
+    EXPECT_TRUE(tail.holds(Offset{2}));  // a reader is not far behind
+    tail.append(batch(6, 100));
+    tail.set_written_end(Offset{8});
+    EXPECT_EQ(cache.size(), 0U);
+    EXPECT_EQ(tail.begin(), Offset{8});
+}
+
+// The order of admission is bookkeeping, which an old batch of one log must not let grow with the traffic of
+// others.
+TEST(TailCache, EvictsInOrderAfterManyBatchesWentWithoutEviction) {
+    TailCache cache(200);
+    TailCache::Tail read(cache);
+    read.note_reader();
+    read.append(batch(0, 100));
+    read.set_written_end(Offset{2});
+    TailCache::Tail unread(cache);
+    for (int i = 0; i < 1000; ++i) {
+        unread.append(batch(2 * i, 10));
+        unread.set_written_end(Offset{2 * i + 2});
+        ASSERT_LE(cache.admissions(), 100U);
+    }
+    EXPECT_TRUE(read.holds(Offset{0}));
+    read.append(batch(2, 101));
+    EXPECT_FALSE(read.holds(Offset{0}));
+    EXPECT_TRUE(read.holds(Offset{2}));
+}
+
 TEST(TailCache, KnowsHowMuchLiesBetween) {
     TailCache cache(400);
     TailCache::Tail tail(cache);
+    tail.note_reader();
     for (int i = 0; i < 4; ++i) tail.append(batch(2 * i, 100));
     EXPECT_EQ(tail.bytes_between(Offset{0}, Offset{8}), 400U);
     EXPECT_EQ(tail.bytes_between(Offset{3}, Offset{7}), 200U);  // the batch that holds 6 ends at the bound
