@@ -52,6 +52,16 @@ Status apply_v2(const records::BatchView& batch, StateMachine& machine) {
     return batch.is_control() ? apply_control(batch, cursor, machine) : apply_records(batch, cursor, machine);
 }
 
+Slice build(std::span<const CoordinatorRecord> records, const records::BatchOptions& options,
+            std::int64_t timestamp_ms) {
+    ASSERT(!records.empty());
+    records::BatchBuilder builder(options);
+    for (const auto& record : records)
+        builder.append(
+            {.timestamp = timestamp_ms, .key = Bytes(record.key), .value = value_of(record), .headers = {}});
+    return builder.build();
+}
+
 }  // namespace
 
 std::size_t encoded_size_max(const CoordinatorRecord& record) {
@@ -59,12 +69,25 @@ std::size_t encoded_size_max(const CoordinatorRecord& record) {
 }
 
 Slice encode_batch(std::span<const CoordinatorRecord> records, std::int64_t timestamp_ms) {
-    ASSERT(!records.empty());
-    records::BatchBuilder builder(records::BatchOptions{});
-    for (const auto& record : records)
-        builder.append(
-            {.timestamp = timestamp_ms, .key = Bytes(record.key), .value = value_of(record), .headers = {}});
-    return builder.build();
+    return build(records, records::BatchOptions{}, timestamp_ms);
+}
+
+// Sequences mean nothing here: every batch begins at 0, as Kafka's do.
+Slice encode_transactional_batch(std::span<const CoordinatorRecord> records, const TransactionStamp& stamp,
+                                 std::int64_t timestamp_ms) {
+    records::BatchOptions options;
+    options.producer_id = stamp.producer_id;
+    options.producer_epoch = stamp.epoch;
+    options.base_sequence = 0;
+    options.transactional = true;
+    return build(records, options, timestamp_ms);
+}
+
+Slice encode_marker(const TransactionEnd& end, std::int64_t timestamp_ms) {
+    const auto type = end.commits ? records::ControlType::commit : records::ControlType::abort;
+    return records::build_end_transaction_marker(
+        {.timestamp = timestamp_ms, .producer_id = end.producer_id, .producer_epoch = end.epoch},
+        {.type = type, .coordinator_epoch = end.coordinator_epoch});
 }
 
 Status apply_batch(const Slice& batch, StateMachine& machine) {

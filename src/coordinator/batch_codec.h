@@ -7,6 +7,7 @@
 #include "base/bytes.h"
 #include "base/result.h"
 #include "coordinator/state_machine.h"
+#include "coordinator/transaction_types.h"
 
 namespace gregor::coordinator {
 
@@ -18,6 +19,11 @@ std::size_t encoded_size_max(const CoordinatorRecord& record);
 
 // One uncompressed v2 batch, CreateTime, all records with `timestamp_ms`.
 Slice encode_batch(std::span<const CoordinatorRecord> records, std::int64_t timestamp_ms);
+
+// The same of an open transaction.
+Slice encode_transactional_batch(std::span<const CoordinatorRecord> records, const TransactionStamp& stamp,
+                                 std::int64_t timestamp_ms);
+Slice encode_marker(const TransactionEnd& end, std::int64_t timestamp_ms);
 
 // Applies one batch of the log: its records in order, or its transaction marker. Other control batches say
 // nothing to a coordinator. Fails on damaged bytes and when the machine refuses a record.

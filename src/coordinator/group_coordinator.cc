@@ -33,6 +33,9 @@ void execute(GroupMachine& machine, const OffsetFetchRequest& request, Turn& tur
              Done<OffsetFetchResult> done) {
     machine.fetch_offsets(request, turn, std::move(done));
 }
+void execute(GroupMachine& machine, const GroupMarkerRequest& request, Turn& turn, Done<ErrorCode> done) {
+    machine.end_transaction(request.end, turn, std::move(done));
+}
 void execute(GroupMachine& machine, const DescribeRequest& request, Turn& turn, Done<DescribedGroup> done) {
     machine.describe(request.group_id, turn, std::move(done));
 }
@@ -95,6 +98,11 @@ void GroupCoordinator::run_here(PartitionIndex partition, Request request, Done<
 template <class T, class Request>
 void GroupCoordinator::route(Request request, Done<T> done) {
     const auto partition = partition_of(request.group_id);
+    route_to(partition, std::move(request), std::move(done));
+}
+
+template <class T, class Request>
+void GroupCoordinator::route_to(PartitionIndex partition, Request request, Done<T> done) {
     const auto owner = placement_.owner(partition);
     if (!owner) return done(fail(ErrorCode::not_coordinator));
     if (*owner == ports_.shard) return run_here(partition, std::move(request), std::move(done));
@@ -137,6 +145,11 @@ void GroupCoordinator::commit_offsets(OffsetCommitRequest request, Done<OffsetCo
 
 void GroupCoordinator::fetch_offsets(OffsetFetchRequest request, Done<OffsetFetchResult> done) {
     route(std::move(request), std::move(done));
+}
+
+void GroupCoordinator::end_transaction(GroupMarkerRequest request, Done<ErrorCode> done) {
+    const auto partition = request.partition;
+    route_to(partition, std::move(request), std::move(done));
 }
 
 void GroupCoordinator::describe(DescribeRequest request, Done<DescribedGroup> done) {

@@ -11,22 +11,12 @@
 #include "base/result.h"
 #include "coordinator/group/group_machine.h"
 #include "coordinator/group/types.h"
+#include "coordinator/partition_placement.h"
 #include "coordinator/partition_writer.h"
 #include "coordinator/runtime.h"
 #include "io/ports.h"
 
 namespace gregor::coordinator {
-
-// Which shard owns a partition of __consumer_offsets; node/ answers from the image. Callable on any shard.
-class PartitionPlacement {
-public:
-    virtual ~PartitionPlacement() = default;
-    // Nothing while the topic does not exist or this broker does not lead the partition.
-    virtual std::optional<ShardId> owner(PartitionIndex partition) const = 0;
-    // How many partitions the topic has, or will have when it is created; at least 1. Never changes once the
-    // topic exists: growing it would move groups away from their offsets.
-    virtual std::int32_t partition_count() const = 0;
-};
 
 // Shard state: one per shard, built by node/. A call runs on the shard that owns the group's partition (one
 // hop through the mailbox when that is another) and answers on this one. An error of Result is what the
@@ -65,6 +55,7 @@ public:
     void leave(LeaveRequest request, Completion<Result<LeaveResult>> done);
     void commit_offsets(OffsetCommitRequest request, Completion<Result<OffsetCommitResult>> done);
     void fetch_offsets(OffsetFetchRequest request, Completion<Result<OffsetFetchResult>> done);
+    void end_transaction(GroupMarkerRequest request, Completion<Result<ErrorCode>> done);
     void describe(DescribeRequest request, Completion<Result<DescribedGroup>> done);
     void remove(DeleteRequest request, Completion<Result<ErrorCode>> done);
     // All groups of all shards, sorted by id; coordinator_load_in_progress while any partition loads.
@@ -83,6 +74,8 @@ private:
 
     template <class T, class Request>
     void route(Request request, Completion<Result<T>> done);
+    template <class T, class Request>
+    void route_to(PartitionIndex partition, Request request, Completion<Result<T>> done);
     template <class T, class Request>
     void run_here(PartitionIndex partition, Request request, Completion<Result<T>> done);
     void list_here(const ListFilter& filter, Completion<Result<std::vector<ListedGroup>>> done);

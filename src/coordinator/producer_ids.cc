@@ -40,18 +40,18 @@ ProducerIds::ProducerIds(const Options& options)
 
 ProducerIds::~ProducerIds() { anchor_->ids = nullptr; }
 
-void ProducerIds::next(Completion<Result<ProducerId>> done) {
+Result<ProducerId> ProducerIds::next() {
     if (current_.size() == 0 && prefetched_) {
         current_ = *std::exchange(prefetched_, std::nullopt);
         current_size_ = current_.size();
     }
     if (current_.size() == 0) {
         request_block();
-        return done(fail(ErrorCode::coordinator_load_in_progress));
+        return fail(ErrorCode::coordinator_load_in_progress);
     }
     const ProducerId id{current_.next++};
     if (!prefetched_ && current_.size() * 100 <= current_size_ * k_prefetch_left_percent) request_block();
-    done(id);
+    return id;
 }
 
 void ProducerIds::request_block() {

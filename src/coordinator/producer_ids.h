@@ -30,9 +30,9 @@ public:
     ProducerIds(const ProducerIds&) = delete;
     ProducerIds& operator=(const ProducerIds&) = delete;
 
-    // The next id, at once. While the next block is on its way: coordinator_load_in_progress, which every
-    // client retries (a timeout would kill old ones).
-    void next(Completion<Result<ProducerId>> done);
+    // The next id. While the next block is on its way: coordinator_load_in_progress, which every client
+    // retries (a timeout would kill old ones).
+    Result<ProducerId> next();
 
 private:
     struct Block {

@@ -154,14 +154,43 @@ Status RuntimeCore::append(Partition& partition, std::vector<CoordinatorRecord> 
     if (k_batch_overhead + partition.open.bytes + bytes > limit) flush(partition);
 
     for (auto& record : records) {
-        std::optional<Bytes> value;
-        if (record.value) value = Bytes(*record.value);
-        const auto applied = partition.machine->apply({Bytes(record.key), value});
-        ASSERT(applied.has_value());  // we decided it
+        apply(partition, record, k_no_producer_id);
         partition.open.records.push_back(std::move(record));
     }
     partition.open.bytes += bytes;
     post_flush(partition);
+    return {};
+}
+
+void RuntimeCore::apply(Partition& partition, const CoordinatorRecord& record, ProducerId producer_id) {
+    std::optional<Bytes> value;
+    if (record.value) value = Bytes(*record.value);
+    const auto applied = partition.machine->apply({Bytes(record.key), value, producer_id});
+    ASSERT(applied.has_value());  // we decided it
+}
+
+// Behind what is open, so that the log has the order in which the machine was told.
+Status RuntimeCore::append_transactional(Partition& partition, std::vector<CoordinatorRecord> records,
+                                         const TransactionStamp& stamp) {
+    if (records.empty()) return {};
+    std::size_t bytes = k_batch_overhead;
+    for (const auto& record : records) bytes += encoded_size_max(record);
+    if (bytes > writer_.max_batch_bytes(partition.id)) return fail(ErrorCode::message_too_large);
+    flush(partition);
+    TRY_STATUS(writer_.check(partition.id, partition.epoch, stamp));
+    for (const auto& record : records) apply(partition, record, stamp.producer_id);
+    const auto now_ms = ports_.clock.wall_clock_ms();
+    write(partition,
+          {.bytes = encode_transactional_batch(records, stamp, now_ms), .verification = stamp.verification},
+          {});
+    return {};
+}
+
+Status RuntimeCore::end_transaction(Partition& partition, const TransactionEnd& end) {
+    flush(partition);
+    TRY_STATUS(writer_.check(partition.id, partition.epoch, end));
+    partition.machine->apply_marker(end.producer_id, end.commits);
+    write(partition, {.bytes = encode_marker(end, ports_.clock.wall_clock_ms()), .version = end.version}, {});
     return {};
 }
 
@@ -195,10 +224,15 @@ void RuntimeCore::post_flush(Partition& partition) {
 void RuntimeCore::flush(Partition& partition) {
     if (partition.open.records.empty()) return;
     auto batch = std::exchange(partition.open, {});
+    write(partition, {.bytes = encode_batch(batch.records, ports_.clock.wall_clock_ms())},
+          std::move(batch.answers));
+}
+
+void RuntimeCore::write(Partition& partition, CoordinatorBatch batch, std::vector<HeldAnswer> answers) {
     const auto id = next_batch_++;
-    partition.in_flight.push_back({.id = id, .committed = false, .answers = std::move(batch.answers)});
+    partition.in_flight.push_back({.id = id, .committed = false, .answers = std::move(answers)});
     FAULT_POINT("coordinator_before_append");
-    writer_.append(partition.id, partition.epoch, encode_batch(batch.records, ports_.clock.wall_clock_ms()),
+    writer_.append(partition.id, partition.epoch, std::move(batch),
                    AppendCompletion{anchor_, partition.id.partition, partition.incarnation, id});
 }
 

@@ -40,6 +40,7 @@ public:
 
     bool owns(PartitionIndex partition) const { return partitions_.contains(partition); }
     bool is_loading() const;  // any partition
+    LeaderEpoch epoch_of(PartitionIndex partition) const { return partitions_.at(partition).epoch; }
     std::vector<PartitionIndex> active_partitions() const;
     std::size_t pending_answers() const;
 
@@ -87,8 +88,13 @@ private:
     void load(Partition& partition);
     void finish_load(PartitionIndex index, std::uint64_t incarnation, const Status& status);
     Status append(Partition& partition, std::vector<CoordinatorRecord> records);
+    Status append_transactional(Partition& partition, std::vector<CoordinatorRecord> records,
+                                const TransactionStamp& stamp);
+    Status end_transaction(Partition& partition, const TransactionEnd& end);
+    static void apply(Partition& partition, const CoordinatorRecord& record, ProducerId producer_id);
     void post_flush(Partition& partition);
     void flush(Partition& partition);
+    void write(Partition& partition, CoordinatorBatch batch, std::vector<HeldAnswer> answers);
     void on_appended(PartitionIndex index, std::uint64_t incarnation, std::uint64_t batch,
                      const Result<AppendedRange>& result);
     void hold(Partition& partition, std::vector<HeldAnswer> answers);
@@ -118,6 +124,13 @@ public:
     std::uint64_t random() override { return runtime_.ports_.random.next(); }
     Status append(std::vector<CoordinatorRecord> records) override {
         return runtime_.append(partition_, std::move(records));
+    }
+    Status append_transactional(std::vector<CoordinatorRecord> records,
+                                const TransactionStamp& stamp) override {
+        return runtime_.append_transactional(partition_, std::move(records), stamp);
+    }
+    Status end_transaction(const TransactionEnd& end) override {
+        return runtime_.end_transaction(partition_, end);
     }
     void hold(HeldAnswer answer) override { answers_.push_back(std::move(answer)); }
     void set_alarm(Instant when, std::string key) override {

@@ -22,6 +22,7 @@
 #include "base/ids.h"
 #include "base/result.h"
 #include "base/time.h"
+#include "coordinator/transaction_types.h"
 
 namespace gregor::coordinator {
 
@@ -70,6 +71,11 @@ public:
     // Applies the records to the machine and writes them, all in one batch or none: fails with
     // message_too_large, and changes nothing, when they exceed the largest batch.
     virtual Status append(std::vector<CoordinatorRecord> records) = 0;
+    // The same for records of an open transaction, and for a transaction's end: batches of their own. Fails
+    // and changes nothing, too, when the log would refuse them from this producer.
+    virtual Status append_transactional(std::vector<CoordinatorRecord> records,
+                                        const TransactionStamp& stamp) = 0;
+    virtual Status end_transaction(const TransactionEnd& end) = 0;
 
     virtual void hold(HeldAnswer answer) = 0;
 

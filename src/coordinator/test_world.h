@@ -84,8 +84,9 @@ class TestLog final : public PartitionWriter {
 public:
     explicit TestLog(TestLoop& loop) : loop_(loop) {}
 
-    void append(TopicPartitionId partition, LeaderEpoch, Slice batch,
+    void append(TopicPartitionId partition, LeaderEpoch, CoordinatorBatch written,
                 Completion<Result<AppendedRange>> done) override {
+        const auto& batch = written.bytes;
         if (fail_next_) {
             const auto code = *std::exchange(fail_next_, std::nullopt);
             return loop_.post([done = std::move(done), code]() mutable { done(fail(code)); });
@@ -102,6 +103,10 @@ public:
         if (!holds_loads_) release_loads();
     }
     std::size_t max_batch_bytes(TopicPartitionId) const override { return max_batch_bytes_; }
+    Status check(TopicPartitionId, LeaderEpoch, const TransactionStamp&) const override { return refusal_; }
+    Status check(TopicPartitionId, LeaderEpoch, const TransactionEnd&) const override { return refusal_; }
+    // What the log thinks of every producer from now on.
+    void refuse_producers(Status refusal) { refusal_ = std::move(refusal); }
 
     void hold_writes() { holds_ = true; }
     void commit_all() {
@@ -146,6 +151,7 @@ private:
     bool holds_ = false;
     bool holds_loads_ = false;
     std::optional<ErrorCode> fail_next_;
+    Status refusal_;
     std::size_t max_batch_bytes_ = 1 << 20;
 };
 

@@ -81,11 +81,17 @@ public:
     Status apply(const RecordView& record) override {
         const auto parsed = parse_record(record);
         if (!parsed) return std::unexpected(parsed.error());
+        in_transaction_ = record.producer_id == k_no_producer_id
+                              ? ""
+                              : fmt::format(" if producer {} commits", record.producer_id.value());
         if (const auto* offset = std::get_if<OffsetRecord>(&*parsed)) print(*offset);
         if (const auto* group = std::get_if<GroupRecord>(&*parsed)) print(*group);
         return {};
     }
-    void apply_marker(ProducerId, bool) override {}
+    void apply_marker(ProducerId producer_id, bool committed) override {
+        lines_.push_back(
+            fmt::format("log: {} of producer {}", committed ? "commit" : "abort", producer_id.value()));
+    }
     void on_loaded(Turn&) override {}
     void on_alarm(const std::string&, Turn&) override {}
     void on_unload(const Error&) override {}
@@ -97,9 +103,10 @@ private:
             lines_.push_back(fmt::format("log: OffsetCommit {} deleted", key));
             return;
         }
-        lines_.push_back(fmt::format("log: OffsetCommit {} offset={} metadata='{}'{}", key,
+        lines_.push_back(fmt::format("log: OffsetCommit {} offset={} metadata='{}'{}{}", key,
                                      record.value->offset, brief(record.value->metadata),
-                                     record.value->expire_timestamp_ms ? " with expiry" : ""));
+                                     record.value->expire_timestamp_ms ? " with expiry" : "",
+                                     in_transaction_));
     }
     void print(const GroupRecord& record) {
         if (!record.value) {
@@ -118,6 +125,7 @@ private:
     }
     std::vector<std::string>& lines_;
     Name name_;
+    std::string in_transaction_;
 };
 
 class Story {
@@ -158,10 +166,25 @@ private:
         } else if (c.verb == "fails") {
             world_.log.fail_next(c.words.at(0) == "storage" ? ErrorCode::kafka_storage_error
                                                             : ErrorCode::not_enough_replicas);
+        } else if (c.verb == "refuses") {
+            world_.log.refuse_producers(fail(ErrorCode::invalid_producer_epoch));
+        } else if (c.verb == "commits" || c.verb == "aborts") {
+            end_transaction(c);
         } else {
             return false;
         }
         return true;
+    }
+
+    // The transaction coordinator of producer pid=N has decided.
+    void end_transaction(const Command& c) {
+        const TransactionEnd end{.producer_id = ProducerId{c.number("pid", 7)},
+                                 .epoch = static_cast<std::int16_t>(c.number("epoch", 0)),
+                                 .commits = c.verb == "commits"};
+        groups().end_transaction(
+            {.partition = PartitionIndex{0}, .end = end}, [this](Result<ErrorCode> result) {
+                say("broker", "marker " + (result ? fmt::format("{}", *result) : error_text(result.error())));
+            });
     }
 
     bool member(const Command& c) {
@@ -272,6 +295,8 @@ private:
         OffsetCommitRequest request{.group_id = group, .generation = generation_of(c), .member_id = id_of(c)};
         request.instance_id = c.maybe("instance");
         if (c.maybe("retention")) request.retention_time_ms = c.number("retention", -1);
+        if (c.maybe("pid"))
+            request.transaction = {.producer_id = ProducerId{c.number("pid", -1)}, .epoch = 0};
         if (c.number("version", 9) < 9) request.unknown_group_error = ErrorCode::illegal_generation;
         for (std::size_t i = 1; i < c.words.size(); ++i) {
             const auto parts = split(c.words[i], ':');
@@ -294,6 +319,7 @@ private:
 
     void fetch(const Command& c) {
         OffsetFetchRequest request{.group_id = c.words.at(0)};
+        request.require_stable = c.maybe("stable").has_value();
         if (c.words.size() > 1) request.topics.emplace();
         for (std::size_t i = 1; i < c.words.size(); ++i) {
             const auto dash = c.words[i].rfind('-');
@@ -305,8 +331,9 @@ private:
             std::string offsets;
             for (const auto& topic : result->topics)
                 for (const auto& p : topic.partitions)
-                    offsets += fmt::format(" {}-{}={}{}", topic.name, p.partition, p.offset,
-                                           p.metadata.empty() ? "" : ":" + p.metadata);
+                    offsets += fmt::format(" {}-{}={}{}{}", topic.name, p.partition, p.offset,
+                                           p.metadata.empty() ? "" : ":" + p.metadata,
+                                           p.error == ErrorCode::none ? "" : fmt::format("({})", p.error));
             say("admin", fmt::format("offsets{}", offsets.empty() ? " none" : offsets));
         });
     }

@@ -33,14 +33,38 @@ struct AppendReturn {
 
 }  // namespace
 
-void ReplicaPartitionWriter::append(TopicPartitionId partition, LeaderEpoch epoch, Slice batch,
-                                    AppendDone done) {
+void ReplicaPartitionWriter::append(TopicPartitionId partition, LeaderEpoch epoch,
+                                    coordinator::CoordinatorBatch batch, AppendDone done) {
     replication::AppendOptions options;
     options.origin = records::AppendOrigin::coordinator;
     options.required_epoch = epoch;
+    options.transaction_version = static_cast<storage::TransactionVersion>(batch.version);
     std::vector<replication::PartitionAppend> appends;
-    appends.push_back({partition, std::move(batch)});
+    appends.push_back({partition, std::move(batch.bytes), {batch.verification}});
     shard_.append(std::move(appends), options, AppendReturn{&ports_.executor, std::move(done)});
+}
+
+Result<storage::Log*> ReplicaPartitionWriter::find_log(TopicPartitionId id, LeaderEpoch epoch) const {
+    auto* partition = shard_.find(id);
+    if (partition == nullptr) return fail(ErrorCode::kafka_storage_error, "the partition is not online");
+    if (const auto error = partition->check_leader(epoch); error != ErrorCode::none) return fail(error);
+    return &partition->log();
+}
+
+Status ReplicaPartitionWriter::check(TopicPartitionId partition, LeaderEpoch epoch,
+                                     const coordinator::TransactionStamp& stamp) const {
+    const auto* log = TRY(find_log(partition, epoch));
+    return log->check_transactional(stamp.producer_id, stamp.epoch, {stamp.verification});
+}
+
+Status ReplicaPartitionWriter::check(TopicPartitionId partition, LeaderEpoch epoch,
+                                     const coordinator::TransactionEnd& end) const {
+    const auto* log = TRY(find_log(partition, epoch));
+    return log->check_marker({.producer_id = end.producer_id,
+                              .epoch = end.epoch,
+                              .coordinator_epoch = end.coordinator_epoch,
+                              .commits = end.commits},
+                             static_cast<storage::TransactionVersion>(end.version));
 }
 
 // Streams one partition: reads what is committed, piece by piece, up to the end that the log had at the

@@ -16,8 +16,12 @@ public:
                            replication::Replicas& replicas)
         : ports_(ports), shard_(shard), replicas_(replicas) {}
 
-    void append(TopicPartitionId partition, LeaderEpoch epoch, Slice batch,
+    void append(TopicPartitionId partition, LeaderEpoch epoch, coordinator::CoordinatorBatch batch,
                 Completion<Result<coordinator::AppendedRange>> done) override;
+    Status check(TopicPartitionId partition, LeaderEpoch epoch,
+                 const coordinator::TransactionStamp& stamp) const override;
+    Status check(TopicPartitionId partition, LeaderEpoch epoch,
+                 const coordinator::TransactionEnd& end) const override;
     void load(TopicPartitionId partition, LeaderEpoch epoch, Ref<coordinator::LoadTarget> target) override;
     std::size_t max_batch_bytes(TopicPartitionId partition) const override {
         return shard_.max_batch_bytes(partition);
@@ -25,6 +29,8 @@ public:
 
 private:
     class LoadRun;
+    Result<storage::Log*> find_log(TopicPartitionId partition, LeaderEpoch epoch) const;
+
     io::ShardPorts ports_;
     replication::ReplicaShard& shard_;
     replication::Replicas& replicas_;

@@ -22,6 +22,21 @@ coordinator::GroupConfig group_config(const Settings& settings) {
     return config;
 }
 
+coordinator::TxnConfig txn_config(const Settings& settings) {
+    coordinator::TxnConfig config;
+    config.timeout_ms_max = static_cast<std::int32_t>(settings.number("transaction.max.timeout.ms"));
+    config.id_expiration_ms = settings.number("transactional.id.expiration.ms");
+    config.abort_interval_ms = settings.number("transaction.abort.timed.out.transaction.cleanup.interval.ms");
+    config.expiration_interval_ms =
+        settings.number("transaction.remove.expired.transaction.cleanup.interval.ms");
+    return config;
+}
+
+server::TransactionGate::Options gate_options(const Settings& settings) {
+    return {.retry_delay = Duration::millis(settings.number("add.partitions.to.txn.retry.backoff.ms")),
+            .retry_max = Duration::millis(settings.number("add.partitions.to.txn.retry.backoff.max.ms"))};
+}
+
 replication::ReplicaShardConfig replica_config(const NodeConfig& config, const MemoryPlan& memory) {
     const auto duration = [&](std::string_view key) {
         constexpr std::int64_t k_ms_max = std::int64_t{10} * 365 * 24 * 3'600'000;
@@ -70,15 +85,31 @@ ShardNode::ShardNode(const io::ShardPorts& ports, const NodeParts& parts,
                      parts.checkpointer, *this),
       replicas_(ports),
       partition_writer_(ports, replica_shard_, replicas_),
-      placement_(image_, parts.config.node_id, ports.shards.count(),
-                 parts.config.auto_topics.offsets_partitions),
+      offsets_placement_(image_, {.topic = k_offsets_topic,
+                                  .self = parts.config.node_id,
+                                  .shard_count = ports.shards.count(),
+                                  .partitions_when_created = parts.config.auto_topics.offsets_partitions}),
+      transactions_placement_(image_,
+                              {.topic = k_transactions_topic,
+                               .self = parts.config.node_id,
+                               .shard_count = ports.shards.count(),
+                               .partitions_when_created = parts.config.auto_topics.transaction_partitions}),
       groups_({.config = group_config(parts.config.settings),
                .ports = ports,
                .writer = partition_writer_,
-               .placement = placement_}),
+               .placement = offsets_placement_}),
       auto_topics_(*channel_, parts.config.auto_topics),
       producer_ids_(
           {.ports = ports, .broker_id = parts.config.node_id, .images = image_, .controller = *channel_}),
+      markers_(ports, image_, replicas_, groups_),
+      transactions_({.config = txn_config(parts.config.settings),
+                     .ports = ports,
+                     .writer = partition_writer_,
+                     .placement = transactions_placement_,
+                     .images = image_,
+                     .markers = markers_,
+                     .producer_ids = producer_ids_}),
+      gate_(gate_options(parts.config.settings), ports, replicas_, transactions_),
       fetch_sessions_(session_config(parts.server, ports)),
       waiting_fetches_(replicas_),
       services_{.ports = ports,
@@ -90,6 +121,9 @@ ShardNode::ShardNode(const io::ShardPorts& ports, const NodeParts& parts,
                 .replicas = replicas_,
                 .groups = groups_,
                 .producer_ids = producer_ids_,
+                .transactions = transactions_,
+                .gate = gate_,
+                .markers = markers_,
                 .authorizer = parts.authorizer,
                 .fetch_sessions = fetch_sessions_,
                 .waiting_fetches = waiting_fetches_,
@@ -102,10 +136,12 @@ void ShardNode::connect(const std::vector<std::unique_ptr<ShardNode>>& shards) {
     std::vector<replication::ReplicaShard*> replica_shards;
     std::vector<replication::FetchHome*> fetch_homes;
     std::vector<coordinator::GroupCoordinator*> coordinators;
+    std::vector<coordinator::TxnCoordinator*> transaction_coordinators;
     for (const auto& shard : shards) {
         replica_shards.push_back(&shard->replica_shard_);
         fetch_homes.push_back(&shard->replicas_);
         coordinators.push_back(&shard->groups_);
+        transaction_coordinators.push_back(&shard->transactions_);
     }
     replica_shard_.set_fetch_homes(std::move(fetch_homes));
     replica_shard_.set_folder_free_broadcast([this, replica_shards](const storage::PartitionName& name) {
@@ -117,6 +153,7 @@ void ShardNode::connect(const std::vector<std::unique_ptr<ShardNode>>& shards) {
     replica_shard_.set_offline_broadcast(OfflineNews{&ports_.shards, replica_shards});
     replicas_.connect(std::move(replica_shards));
     groups_.connect(std::move(coordinators));
+    transactions_.connect(std::move(transaction_coordinators));
 }
 
 void ShardNode::on_image(const Ref<const metadata::Image>& image, const metadata::Changes& changes) {
@@ -127,15 +164,18 @@ void ShardNode::on_image(const Ref<const metadata::Image>& image, const metadata
 
 void ShardNode::on_led_here(const std::string& topic, TopicPartitionId partition, LeaderEpoch epoch) {
     if (topic == k_offsets_topic) groups_.on_elected(partition, epoch);
+    if (topic == k_transactions_topic) transactions_.on_elected(partition, epoch);
 }
 
 void ShardNode::on_not_led_here(const std::string& topic, TopicPartitionId partition) {
     if (topic == k_offsets_topic) groups_.on_resigned(partition.partition);
+    if (topic == k_transactions_topic) transactions_.on_resigned(partition.partition);
 }
 
 void ShardNode::check_invariants() const {
     replica_shard_.check_invariants();
     groups_.check_invariants();
+    transactions_.check_invariants();
 }
 
 }  // namespace gregor::node

@@ -9,11 +9,13 @@
 
 #include "coordinator/group_coordinator.h"
 #include "coordinator/producer_ids.h"
+#include "coordinator/txn_coordinator.h"
 #include "io/ports.h"
 #include "metadata/auto_topic_creation.h"
 #include "metadata/controller_channel.h"
 #include "metadata/delta.h"
 #include "node/config.h"
+#include "node/marker_writer.h"
 #include "node/partition_writer.h"
 #include "node/placement.h"
 #include "node/shard_image.h"
@@ -24,6 +26,7 @@
 #include "server/fetch_session.h"
 #include "server/server.h"
 #include "server/services.h"
+#include "server/transaction_gate.h"
 #include "server/waiting_fetches.h"
 #include "storage/log_dirs.h"
 
@@ -66,10 +69,14 @@ private:
     replication::ReplicaShard replica_shard_;
     replication::Replicas replicas_;
     ReplicaPartitionWriter partition_writer_;
-    OffsetsPlacement placement_;
+    TopicPlacement offsets_placement_;
+    TopicPlacement transactions_placement_;
     coordinator::GroupCoordinator groups_;
     metadata::AutoTopicCreation auto_topics_;
     coordinator::ProducerIds producer_ids_;
+    ReplicaMarkerWriter markers_;
+    coordinator::TxnCoordinator transactions_;
+    server::TransactionGate gate_;
     server::FetchSessions fetch_sessions_;
     server::WaitingFetches waiting_fetches_;
     server::ShardServices services_;

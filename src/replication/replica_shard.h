@@ -97,6 +97,8 @@ public:
     void list_offsets(std::vector<OffsetLookup> lookups, Completion<std::vector<OffsetLookupOutcome>> done);
     void end_offsets_for_epochs(std::vector<EpochLookup> lookups,
                                 Completion<std::vector<EpochLookupOutcome>> done);
+    void describe_producers(std::vector<ProducersLookup> lookups,
+                            Completion<std::vector<ProducersOutcome>> done);
     void start_verification(std::vector<VerificationStart> starts,
                             Completion<std::vector<VerificationOutcome>> done);
     void delete_records(std::vector<RecordDeletion> deletions,
@@ -198,6 +200,7 @@ private:
     void list_loaded(const std::vector<OffsetLookup>& lookups,
                      Completion<std::vector<OffsetLookupOutcome>> done);
     EpochLookupOutcome end_offset_for(const EpochLookup& lookup);
+    ProducersOutcome producers_of(const ProducersLookup& lookup);
     // replica_shard_upkeep.cc: what happens to partitions without anybody asking
     void start_upkeep();
     void start_retention_round();

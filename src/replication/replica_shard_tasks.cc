@@ -350,4 +350,23 @@ EpochLookupOutcome ReplicaShard::end_offset_for(const EpochLookup& lookup) {
     return outcome;
 }
 
+void ReplicaShard::describe_producers(std::vector<ProducersLookup> lookups,
+                                      Completion<std::vector<ProducersOutcome>> done) {
+    const auto ids = ids_of(lookups);
+    when_loaded(ids, [this, lookups = std::move(lookups), done = std::move(done)]() mutable {
+        std::vector<ProducersOutcome> outcomes;
+        outcomes.reserve(lookups.size());
+        for (const auto& lookup : lookups) outcomes.push_back(producers_of(lookup));
+        done(std::move(outcomes));
+    });
+}
+
+ProducersOutcome ReplicaShard::producers_of(const ProducersLookup& lookup) {
+    auto* partition = find(lookup.partition);
+    if (partition == nullptr) return {.error = error_of_missing(lookup.partition), .producers = {}};
+    ProducersOutcome outcome{.error = partition->check_leader(k_no_leader_epoch), .producers = {}};
+    if (outcome.error == ErrorCode::none) outcome.producers = partition->log().active_producers();
+    return outcome;
+}
+
 }  // namespace gregor::replication

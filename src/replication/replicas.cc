@@ -132,6 +132,13 @@ void Replicas::delete_records(std::vector<RecordDeletion> deletions,
     });
 }
 
+void Replicas::describe_producers(std::vector<ProducersLookup> lookups,
+                                  Completion<std::vector<ProducersOutcome>> done) {
+    gather(std::move(lookups), std::move(done), [](ReplicaShard& shard, auto requests, auto answer) {
+        shard.describe_producers(std::move(requests), std::move(answer));
+    });
+}
+
 // ---------------------------------------------------------------- fetch
 
 FetchId Replicas::fetch(std::vector<PartitionFetch> fetches, const FetchOptions& options,

@@ -41,6 +41,8 @@ public:
     void list_offsets(std::vector<OffsetLookup> lookups, Completion<std::vector<OffsetLookupOutcome>> done);
     void end_offsets_for_epochs(std::vector<EpochLookup> lookups,
                                 Completion<std::vector<EpochLookupOutcome>> done);
+    void describe_producers(std::vector<ProducersLookup> lookups,
+                            Completion<std::vector<ProducersOutcome>> done);
     void start_verification(std::vector<VerificationStart> starts,
                             Completion<std::vector<VerificationOutcome>> done);
     void delete_records(std::vector<RecordDeletion> deletions,

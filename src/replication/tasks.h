@@ -149,4 +149,13 @@ struct EpochLookupOutcome {
     storage::EpochEnd end;
 };
 
+struct ProducersLookup {
+    TopicPartitionId partition;
+};
+
+struct ProducersOutcome {
+    ErrorCode error = ErrorCode::none;
+    std::vector<storage::ActiveProducer> producers;
+};
+
 }  // namespace gregor::replication

@@ -4,6 +4,8 @@
 #include <array>
 
 #include "base/assert.h"
+#include "gen/api/add_offsets_to_txn.h"
+#include "gen/api/add_partitions_to_txn.h"
 #include "gen/api/alter_configs.h"
 #include "gen/api/api_versions.h"
 #include "gen/api/create_acls.h"
@@ -18,8 +20,11 @@
 #include "gen/api/describe_delegation_token.h"
 #include "gen/api/describe_groups.h"
 #include "gen/api/describe_log_dirs.h"
+#include "gen/api/describe_producers.h"
 #include "gen/api/describe_topic_partitions.h"
+#include "gen/api/describe_transactions.h"
 #include "gen/api/describe_user_scram_credentials.h"
+#include "gen/api/end_txn.h"
 #include "gen/api/expire_delegation_token.h"
 #include "gen/api/fetch.h"
 #include "gen/api/find_coordinator.h"
@@ -31,6 +36,7 @@
 #include "gen/api/list_config_resources.h"
 #include "gen/api/list_groups.h"
 #include "gen/api/list_offsets.h"
+#include "gen/api/list_transactions.h"
 #include "gen/api/metadata.h"
 #include "gen/api/offset_commit.h"
 #include "gen/api/offset_fetch.h"
@@ -38,6 +44,8 @@
 #include "gen/api/produce.h"
 #include "gen/api/renew_delegation_token.h"
 #include "gen/api/sync_group.h"
+#include "gen/api/txn_offset_commit.h"
+#include "gen/api/write_txn_markers.h"
 #include "server/call.h"
 #include "server/handlers/admin_handlers.h"
 #include "server/handlers/handlers.h"
@@ -96,6 +104,19 @@ constexpr auto k_rows = std::to_array<ServedApi>({
     {.key = ApiKey::offset_for_leader_epoch,
      .run = HANDLED(offset_for_leader_epoch, OffsetForLeaderEpoch),
      .authorisation = "topic describe; cluster cluster_action"},
+    {.key = ApiKey::add_partitions_to_txn,
+     .run = HANDLED(add_partitions_to_txn, AddPartitionsToTxn),
+     .authorisation = "transactional_id write, topic write; cluster cluster_action"},
+    {.key = ApiKey::add_offsets_to_txn,
+     .run = HANDLED(add_offsets_to_txn, AddOffsetsToTxn),
+     .authorisation = "transactional_id write; group read"},
+    {.key = ApiKey::end_txn, .run = HANDLED(end_txn, EndTxn), .authorisation = "transactional_id write"},
+    {.key = ApiKey::write_txn_markers,
+     .run = HANDLED(write_txn_markers, WriteTxnMarkers),
+     .authorisation = "cluster alter or cluster_action"},
+    {.key = ApiKey::txn_offset_commit,
+     .run = HANDLED(txn_offset_commit, TxnOffsetCommit),
+     .authorisation = "transactional_id write; group read; topic read"},
     {.key = ApiKey::describe_acls,
      .run = HANDLED(describe_acls, DescribeAcls),
      .authorisation = "cluster describe"},
@@ -145,7 +166,16 @@ constexpr auto k_rows = std::to_array<ServedApi>({
     {.key = ApiKey::describe_cluster,
      .run = HANDLED(describe_cluster, DescribeCluster),
      .authorisation = "none; cluster describe to see operations"},
+    {.key = ApiKey::describe_producers,
+     .run = HANDLED(describe_producers, DescribeProducers),
+     .authorisation = "topic read"},
     {.key = ApiKey::unregister_broker, .authorisation = "cluster alter"},
+    {.key = ApiKey::describe_transactions,
+     .run = HANDLED(describe_transactions, DescribeTransactions),
+     .authorisation = "transactional_id describe; topic describe"},
+    {.key = ApiKey::list_transactions,
+     .run = HANDLED(list_transactions, ListTransactions),
+     .authorisation = "transactional_id describe, else hidden"},
     {.key = ApiKey::list_config_resources,
      .run = HANDLED(list_config_resources, ListConfigResources),
      .authorisation = "cluster describe_configs"},

@@ -248,6 +248,9 @@ public:
                            .replicas = unreachable<replication::Replicas>(),
                            .groups = unreachable<coordinator::GroupCoordinator>(),
                            .producer_ids = unreachable<coordinator::ProducerIds>(),
+                           .transactions = unreachable<coordinator::TxnCoordinator>(),
+                           .gate = unreachable<TransactionGate>(),
+                           .markers = unreachable<coordinator::MarkerWriter>(),
                            .authorizer = authorizer,
                            .fetch_sessions = unreachable<FetchSessions>(),
                            .waiting_fetches = waiting_fetches};

@@ -165,6 +165,11 @@ public:
     // A transactional producer is about to be verified by its coordinator: the guard that its append has to
     // show. No guard when its transaction is open here already. invalid_producer_epoch.
     Result<VerificationGuard> start_verification(const VerificationRequest& request);
+    // What append would answer to a coordinator's batch of this producer, and to a marker.
+    Status check_transactional(ProducerId id, std::int16_t epoch, VerificationGuard guard) const;
+    Status check_marker(const ProducerMarker& marker, TransactionVersion version) const {
+        return producers_.check_marker(marker, version);
+    }
     std::int64_t size_bytes() const;
     Uuid topic_id() const { return topic_id_; }
     const std::string& directory() const { return directory_; }

@@ -144,17 +144,24 @@ Status Log::check_transaction(const BatchView& batch, const AppendRequest& reque
     const bool opens =
         batch.is_transactional() && !producers_.has_open_transaction(id, batch.producer_epoch());
     if (!opens) return {};
-    TRY_STATUS(producers_.check_epoch(id, batch.producer_epoch()));
-    if (config_.verify_transactions && !verifications_.is_live(id, request.verification))
-        return fail(
-            ErrorCode::invalid_txn_state,
-            fmt::format("the transaction of producer {} was not verified for this partition", id.value()));
+    TRY_STATUS(check_transactional(id, batch.producer_epoch(), request.verification));
     if (request.origin != AppendOrigin::client) return {};
     return verifications_.check_sequence(id, batch.base_sequence(), producers_.entries().contains(id));
 }
 
+Status Log::check_transactional(ProducerId id, std::int16_t epoch, VerificationGuard guard) const {
+    if (producers_.has_open_transaction(id, epoch)) return {};
+    TRY_STATUS(producers_.check_epoch(id, epoch));
+    if (!config_.verify_transactions || verifications_.is_live(id, guard)) return {};
+    return fail(
+        ErrorCode::invalid_txn_state,
+        fmt::format("the transaction of producer {} was not verified for this partition", id.value()));
+}
+
 Result<VerificationGuard> Log::start_verification(const VerificationRequest& request) {
     TRY_STATUS(producers_.check_epoch(request.producer_id, request.epoch));
+    // Newer clients count on it: to them writing is adding.
+    if (!config_.verify_transactions && !request.supports_epoch_bump) return VerificationGuard{};
     if (producers_.has_open_transaction(request.producer_id, request.epoch)) return VerificationGuard{};
     return verifications_.start(request);
 }

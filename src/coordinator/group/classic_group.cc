@@ -124,10 +124,13 @@ ErrorCode ClassicGroup::accept_commit(const OffsetCommitRequest& request, Turn& 
     if (request.generation < 0 && is_empty()) return ErrorCode::none;  // a consumer without a group, an admin
     const bool has_identity =
         request.generation >= 0 || !request.member_id.empty() || request.instance_id.has_value();
-    if (!has_identity) return ErrorCode::unknown_member_id;
+    if (!has_identity) {  // older transactional producers do not know theirs
+        return request.transaction ? ErrorCode::none : ErrorCode::unknown_member_id;
+    }
     if (const auto error = validate_member(request.member_id, request.instance_id); error != ErrorCode::none)
         return error;
     if (!is_current(request.generation)) return ErrorCode::illegal_generation;
+    if (request.transaction) return ErrorCode::none;
     if (state_ == ClassicGroupState::completing_rebalance) return ErrorCode::rebalance_in_progress;
     watch_session(members_.at(request.member_id), turn);
     return ErrorCode::none;

@@ -130,10 +130,18 @@ void GroupMachine::commit_offsets(const OffsetCommitRequest& request, Turn& turn
                                             {.topic = topic.name, .partition = partition.partition}, offset));
         }
     }
-    if (const auto appended = turn.append(std::move(records)); !appended)
-        return done(std::unexpected(client_error_of(appended.error())));
+    const auto appended = request.transaction
+                              ? turn.append_transactional(std::move(records), *request.transaction)
+                              : turn.append(std::move(records));
+    if (!appended) return done(std::unexpected(client_error_of(appended.error())));
     watch_retention(turn);
     turn.answer(std::move(done), std::move(result));
+}
+
+void GroupMachine::end_transaction(const TransactionEnd& end, Turn& turn, Done<ErrorCode> done) {
+    if (const auto ended = turn.end_transaction(end); !ended)
+        return done(std::unexpected(client_error_of(ended.error())));
+    turn.answer(std::move(done), ErrorCode::none);
 }
 
 OffsetFetchResult::Partition GroupMachine::fetch_one(const OffsetFetchRequest& request, const OffsetKey& key,

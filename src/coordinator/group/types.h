@@ -155,7 +155,14 @@ struct OffsetCommitRequest {
     std::optional<std::string> instance_id;
     std::optional<std::int64_t> retention_time_ms;
     ErrorCode unknown_group_error = ErrorCode::group_id_not_found;  // below v9: illegal_generation
+    std::optional<TransactionStamp> transaction;  // set: the offsets count when it commits (TxnOffsetCommit)
     std::vector<Topic> topics;
+};
+
+// The end of a transaction in one partition of __consumer_offsets.
+struct GroupMarkerRequest {
+    PartitionIndex partition;
+    TransactionEnd end;
 };
 
 // Error codes in the order of the request's topics and partitions.

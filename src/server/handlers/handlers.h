@@ -48,6 +48,22 @@ struct DeleteGroupsRequest;
 struct DeleteGroupsResponse;
 struct InitProducerIdRequest;
 struct InitProducerIdResponse;
+struct AddPartitionsToTxnRequest;
+struct AddPartitionsToTxnResponse;
+struct AddOffsetsToTxnRequest;
+struct AddOffsetsToTxnResponse;
+struct EndTxnRequest;
+struct EndTxnResponse;
+struct WriteTxnMarkersRequest;
+struct WriteTxnMarkersResponse;
+struct TxnOffsetCommitRequest;
+struct TxnOffsetCommitResponse;
+struct DescribeProducersRequest;
+struct DescribeProducersResponse;
+struct DescribeTransactionsRequest;
+struct DescribeTransactionsResponse;
+struct ListTransactionsRequest;
+struct ListTransactionsResponse;
 }  // namespace gregor::msg
 
 namespace gregor::server {
@@ -76,6 +92,14 @@ void handle_list_groups(const msg::ListGroupsRequest& request, RequestContext& c
 void handle_describe_groups(const msg::DescribeGroupsRequest& request, RequestContext& context, Completion<msg::DescribeGroupsResponse> done);
 void handle_delete_groups(const msg::DeleteGroupsRequest& request, RequestContext& context, Completion<msg::DeleteGroupsResponse> done);
 void handle_init_producer_id(const msg::InitProducerIdRequest& request, RequestContext& context, Completion<msg::InitProducerIdResponse> done);
+void handle_add_partitions_to_txn(const msg::AddPartitionsToTxnRequest& request, RequestContext& context, Completion<msg::AddPartitionsToTxnResponse> done);
+void handle_add_offsets_to_txn(const msg::AddOffsetsToTxnRequest& request, RequestContext& context, Completion<msg::AddOffsetsToTxnResponse> done);
+void handle_end_txn(const msg::EndTxnRequest& request, RequestContext& context, Completion<msg::EndTxnResponse> done);
+void handle_write_txn_markers(const msg::WriteTxnMarkersRequest& request, RequestContext& context, Completion<msg::WriteTxnMarkersResponse> done);
+void handle_txn_offset_commit(const msg::TxnOffsetCommitRequest& request, RequestContext& context, Completion<msg::TxnOffsetCommitResponse> done);
+void handle_describe_producers(const msg::DescribeProducersRequest& request, RequestContext& context, Completion<msg::DescribeProducersResponse> done);
+void handle_describe_transactions(const msg::DescribeTransactionsRequest& request, RequestContext& context, Completion<msg::DescribeTransactionsResponse> done);
+void handle_list_transactions(const msg::ListTransactionsRequest& request, RequestContext& context, Completion<msg::ListTransactionsResponse> done);
 // clang-format on
 
 }  // namespace gregor::server

@@ -1,7 +1,9 @@
 // Produce v3..v13.   v7 zstd · v8 errors by record (KIP-467) · v9 flexible · v10 leader hints (KIP-951) ·
 //                    v12 implicit transaction partitions (KIP-890) · v13 topic ids (KIP-516)
 // Runs on the connection's shard; every partition answers from its own. A request succeeds as a whole while
-// entries in it fail. Batches of transactions are refused until the transaction coordinator is there.
+// entries in it fail. Batches of transactions pass the gate first (server/transaction_gate.h).
+#include <fmt/format.h>
+
 #include <memory>
 #include <set>
 
@@ -13,6 +15,7 @@
 #include "server/handlers/handlers.h"
 #include "server/leader_hints.h"
 #include "server/request_context.h"
+#include "server/transaction_gate.h"
 
 namespace gregor::server {
 namespace {
@@ -24,6 +27,8 @@ using replication::AppendOutcome;
 constexpr std::int16_t k_zstd_from = 7;
 constexpr std::int16_t k_leader_hints_from = 10;
 constexpr std::int16_t k_topic_ids_from = 13;
+constexpr std::int16_t k_abortable_errors_from = 11;
+constexpr std::int16_t k_implicit_partitions_from = 12;
 constexpr std::string_view k_admin_client = "__admin_client";
 
 AppendOutcome refused(ErrorCode error, std::string message = {}) {
@@ -54,9 +59,6 @@ std::optional<AppendOutcome> refuse_records(const ProduceRequest::PartitionProdu
     if (!second) return refused(second.error().code, second.error().detail);
     if (*second)
         return refused(ErrorCode::invalid_record, "a produce request holds exactly one batch per partition");
-    if (batch->is_transactional()) {
-        return refused(ErrorCode::invalid_txn_state, "this broker does not serve transactions yet");
-    }
     return std::nullopt;
 }
 
@@ -76,6 +78,26 @@ Result<bool> is_transactional(const ProduceRequest& request) {
     return false;
 }
 
+GateKind gate_kind(std::int16_t version) {
+    if (version >= k_implicit_partitions_from) return GateKind::add;
+    return version >= k_abortable_errors_from ? GateKind::verify_abortable : GateKind::verify;
+}
+
+// What a producer is told when its coordinator did not let it in: something that even old ones try again,
+// where trying again helps.
+AppendOutcome not_admitted(ErrorCode error, GateKind kind) {
+    if (error == ErrorCode::invalid_txn_state)
+        return refused(error, "Partition was not added to the transaction");
+    const bool helps = error == ErrorCode::coordinator_load_in_progress ||
+                       error == ErrorCode::coordinator_not_available || error == ErrorCode::not_coordinator ||
+                       (error == ErrorCode::concurrent_transactions && kind != GateKind::add);
+    if (!helps) return refused(error);
+    return refused(ErrorCode::not_enough_replicas,
+                   fmt::format("Unable to verify the partition has been added to the transaction. "
+                               "Underlying error: {}",
+                               error_name(error)));
+}
+
 // One request on its way: outcomes by place, in the order of the request. Request and context live until
 // `done` ran.
 class ProduceCall {
@@ -90,6 +112,19 @@ public:
         auto& self = *call;
         if (auto refusal = self.refuse_request()) return self.refuse_all(*refusal);
         self.resolve();
+        auto write = self.transactional_write();
+        if (!write) return self.refuse_all(refused(write.error().code, std::move(write.error().detail)));
+        if (write->partitions.empty()) return append(std::move(call));
+        self.context_.services().gate.admit(
+            std::move(*write), [call = std::move(call)](const TransactionGate::Verdicts& verdicts) mutable {
+                call->apply(verdicts);
+                append(std::move(call));
+            });
+    }
+
+private:
+    static void append(std::unique_ptr<ProduceCall> call) {
+        auto& self = *call;
         replication::AppendOptions options;
         options.acks = static_cast<replication::Acks>(self.request_.acks);
         options.deadline = self.context_.deadline(self.request_.timeout_ms);
@@ -101,20 +136,68 @@ public:
             });
     }
 
-private:
+    // The appends that belong to a transaction, as the gate asks for them; `gated_` are their places.
+    Result<TransactionalWrite> transactional_write() {
+        TransactionalWrite write{.transactional_id = std::string(request_.transactional_id.value_or("")),
+                                 .producer = {},
+                                 .kind = gate_kind(context_.api_version()),
+                                 .partitions = {}};
+        for (std::size_t i = 0; i < appends_.size(); ++i) {
+            const records::BatchView batch(appends_[i].records.bytes());
+            if (!batch.is_transactional() || !batch.has_producer_id()) continue;
+            const coordinator::ProducerIdentity producer{batch.producer_id(), batch.producer_epoch()};
+            if (!gated_.empty() && producer != write.producer)
+                return fail(ErrorCode::invalid_producer_id_mapping,
+                            "Transactional records contained more than one producer ID");
+            write.producer = producer;
+            write.partitions.push_back({.id = appends_[i].partition,
+                                        .topic = image_->topic(appends_[i].partition.topic_id)->name,
+                                        .first_sequence = batch.base_sequence()});
+            gated_.push_back(i);
+        }
+        return write;
+    }
+
+    // Who was let in shows a guard; who was not is answered without an append.
+    void apply(const TransactionGate::Verdicts& verdicts) {
+        std::vector<bool> stays(appends_.size(), true);
+        for (std::size_t i = 0; i < verdicts.size(); ++i) {
+            const auto place = gated_[i];
+            appends_[place].verification = verdicts[i].guard;
+            if (verdicts[i].error == ErrorCode::none) continue;
+            stays[place] = false;
+            outcomes_[places_[place]] = not_admitted(verdicts[i].error, gate_kind(context_.api_version()));
+            worded_.insert(places_[place]);
+        }
+        std::vector<replication::PartitionAppend> appends;
+        std::vector<std::size_t> places;
+        for (std::size_t i = 0; i < stays.size(); ++i) {
+            if (!stays[i]) continue;
+            appends.push_back(std::move(appends_[i]));
+            places.push_back(places_[i]);
+        }
+        appends_ = std::move(appends);
+        places_ = std::move(places);
+    }
+
     std::optional<AppendOutcome> refuse_request() const {
         const auto transactional = is_transactional(request_);
         if (!transactional) {
             const auto& why = transactional.error();  // Kafka has no words for what surprises it
             return refused(why.code, why.code == ErrorCode::unknown_server_error ? "" : why.detail);
         }
-        if (*transactional && !request_.transactional_id)
+        if (*transactional &&
+            (!request_.transactional_id ||
+             !context_.allows(security::Operation::write, security::ResourceType::transactional_id,
+                              *request_.transactional_id)))
             return refused(ErrorCode::transactional_id_authorization_failed);
         return std::nullopt;
     }
 
     void refuse_all(const AppendOutcome& refusal) {
         is_refused_ = true;
+        outcomes_.clear();
+        places_.clear();
         for (const auto& topic : request_.topic_data)
             outcomes_.insert(outcomes_.end(), topic.partition_data.size(), refusal);
         finish({});
@@ -186,6 +269,8 @@ private:
             for (const auto& partition : topic.partition_data) {
                 const auto& outcome = outcomes_[place++];
                 row.partition_responses.push_back(answer(partition.index, outcome, version));
+                if (worded_.contains(place - 1) && !outcome.message.empty())
+                    row.partition_responses.back().error_message = outcome.message;
                 if (names_new_leader(outcome.error, version, k_leader_hints_from))
                     leaders.insert(outcome.leader.leader);
             }
@@ -231,6 +316,8 @@ private:
     std::vector<AppendOutcome> outcomes_;
     std::vector<replication::PartitionAppend> appends_;
     std::vector<std::size_t> places_;  // of the appends among the outcomes
+    std::vector<std::size_t> gated_;   // of the transactional ones among the appends, before the gate
+    std::set<std::size_t> worded_;     // of the outcomes whose words are told
     bool is_refused_ = false;          // as a whole
 };
 

@@ -156,6 +156,9 @@ public:
                            .replicas = world.services.replicas,
                            .groups = world.services.groups,
                            .producer_ids = world.services.producer_ids,
+                           .transactions = world.services.transactions,
+                           .gate = world.services.gate,
+                           .markers = world.services.markers,
                            .authorizer = authorizer,
                            .fetch_sessions = world.services.fetch_sessions,
                            .waiting_fetches = world.waiting_fetches};

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "coordinator/txn_test_world.h"
 #include "metadata/record_codec.h"
 #include "replication/test_world.h"
 #include "server/api_table.h"
@@ -16,6 +17,7 @@
 #include "server/handlers/test_cluster.h"
 #include "server/request_context.h"
 #include "server/test_world.h"
+#include "server/transaction_gate.h"
 #include "server/waiting_fetches.h"
 
 namespace gregor::server::test {
@@ -43,6 +45,12 @@ public:
     DenyList authorizer;
     security::Principal principal{.type = "User", .name = "alice"};
     metadata::AutoTopicCreation auto_topics{fakes.controller, {}};
+    coordinator::TxnTestWorld transactions{{}};
+    TransactionGate gate{{},
+                         {ShardId{0}, transactions.loop, fakes.hand, transactions.loop, fakes.shards,
+                          fakes.disk, fakes.network},
+                         world.replicas(),
+                         transactions.transactions()};
     FetchSessions sessions{{.slots_max = 3, .partitions_max = 50}};
     WaitingFetches waiting{world.replicas()};
     ShardServices services{
@@ -55,6 +63,9 @@ public:
         .replicas = world.replicas(),
         .groups = fakes.services.groups,
         .producer_ids = fakes.services.producer_ids,
+        .transactions = transactions.transactions(),
+        .gate = gate,
+        .markers = transactions.markers,
         .authorizer = authorizer,
         .fetch_sessions = sessions,
         .waiting_fetches = waiting};

@@ -1,0 +1,64 @@
+#include "coordinator/txn/list_filter.h"
+
+#include <re2/re2.h>
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+namespace gregor::coordinator {
+namespace {
+
+// Two of them are only ever seen inside Kafka.
+constexpr std::array<std::string_view, 8> k_states{
+    "Empty",          "Ongoing",       "PrepareCommit",     "PrepareAbort",
+    "CompleteCommit", "CompleteAbort", "PrepareEpochFence", "Dead"};
+
+template <class List, class Value>
+bool admits(const List& wanted, const Value& value) {
+    return wanted.empty() || std::ranges::find(wanted, value) != wanted.end();
+}
+
+}  // namespace
+
+class TxnListFilter::Pattern {
+public:
+    explicit Pattern(const std::string& text) : expression_(text, RE2::Quiet) {}
+    bool ok() const { return expression_.ok(); }
+    const std::string& error() const { return expression_.error(); }
+    bool matches(const std::string& id) const { return RE2::FullMatch(id, expression_); }
+
+private:
+    RE2 expression_;
+};
+
+TxnListFilter::TxnListFilter(Wishes wishes, std::unique_ptr<Pattern> pattern)
+    : wishes_(std::move(wishes)), pattern_(std::move(pattern)) {}
+TxnListFilter::TxnListFilter(TxnListFilter&& other) noexcept = default;
+TxnListFilter& TxnListFilter::operator=(TxnListFilter&& other) noexcept = default;
+TxnListFilter::~TxnListFilter() = default;
+
+Result<TxnListFilter> TxnListFilter::make(Wishes wishes) {
+    std::unique_ptr<Pattern> pattern;
+    if (!wishes.id_pattern.empty()) {
+        pattern = std::make_unique<Pattern>(wishes.id_pattern);
+        if (!pattern->ok()) return fail(ErrorCode::invalid_regular_expression, pattern->error());
+    }
+    return TxnListFilter(std::move(wishes), std::move(pattern));
+}
+
+bool TxnListFilter::passes(const ListedTransaction& transaction, std::int64_t now_ms) const {
+    if (!admits(wishes_.producer_ids, transaction.producer_id)) return false;
+    if (!admits(wishes_.states, transaction.state)) return false;
+    if (wishes_.duration_ms >= 0 && now_ms - transaction.start_ms <= wishes_.duration_ms) return false;
+    return pattern_ == nullptr || pattern_->matches(transaction.transactional_id);
+}
+
+std::vector<std::string> TxnListFilter::unknown_states() const {
+    std::vector<std::string> unknown;
+    for (const auto& state : wishes_.states)
+        if (std::ranges::find(k_states, state) == k_states.end()) unknown.push_back(state);
+    return unknown;
+}
+
+}  // namespace gregor::coordinator
