@@ -3,6 +3,8 @@ package franz
 import (
 	"context"
 	"errors"
+	"fmt"
+	"os"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -50,12 +52,18 @@ func startAt(ctx context.Context, bootstrap string, options program.ConsumeOptio
 	return kgo.NewOffset().At(end), err
 }
 
-// poll hands out records until the context ends; between polls it calls settled.
+// poll hands out records until the context ends; between polls it calls settled. A poll also tells that a member could
+// not join; the client joins again by itself.
 func poll(ctx context.Context, client *kgo.Client, take func(*kgo.Record) bool, settled func()) error {
 	for ctx.Err() == nil {
 		fetches := client.PollRecords(ctx, pollRecords)
 		for _, failure := range fetches.Errors() {
-			if !errors.Is(failure.Err, context.Canceled) {
+			var session *kgo.ErrGroupSession
+			switch {
+			case errors.Is(failure.Err, context.Canceled):
+			case errors.As(failure.Err, &session):
+				fmt.Fprintln(os.Stderr, "join:", failure.Err)
+			default:
 				return failure.Err
 			}
 		}

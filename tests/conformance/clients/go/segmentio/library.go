@@ -23,6 +23,8 @@ func (Library) Lacks() []program.Lack {
 	return []program.Lack{
 		{Row: "idempotence", Reason: "its writer sends no producer ids"},
 		{Row: "*idempotently", Reason: "its writer sends no producer ids"},
+		{Row: "consume null and empty", Reason: "its reader hands empty keys and values out as null"},
+		{Row: "consume odd headers", Reason: "its reader hands empty values of headers out as null"},
 		{Row: "group*cooperative", Reason: "its groups rebalance eagerly"},
 		{Row: "group with static members", Reason: "its groups take no instance ids"},
 	}
