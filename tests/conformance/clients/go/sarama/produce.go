@@ -21,6 +21,7 @@ var acks = map[string]sarama.RequiredAcks{"0": sarama.NoResponse, "1": sarama.Wa
 type producer struct {
 	async   sarama.AsyncProducer
 	options program.ProduceOptions
+	sent    sync.WaitGroup // messages that are not answered for
 	readers sync.WaitGroup
 }
 
@@ -60,6 +61,7 @@ func (p *producer) Send(record program.Record, call func(int64, error)) {
 	for _, header := range record.Headers {
 		message.Headers = append(message.Headers, sarama.RecordHeader{Key: []byte(header.Name), Value: header.Value})
 	}
+	p.sent.Add(1)
 	p.async.Input() <- message
 }
 
@@ -71,6 +73,7 @@ func (p *producer) readSuccesses() {
 			offset = program.UnknownOffset
 		}
 		message.Metadata.(done)(offset, nil)
+		p.sent.Done()
 	}
 }
 
@@ -78,10 +81,13 @@ func (p *producer) readErrors() {
 	defer p.readers.Done()
 	for failure := range p.async.Errors() {
 		failure.Msg.Metadata.(done)(program.UnknownOffset, failure.Err)
+		p.sent.Done()
 	}
 }
 
+// Close comes when all is answered for: sarama drops what it would have to send again once it is being closed.
 func (p *producer) Close() error {
+	p.sent.Wait()
 	p.async.AsyncClose()
 	p.readers.Wait()
 	return nil
