@@ -2,6 +2,7 @@
 
 import os
 import re
+import subprocess
 import xml.etree.ElementTree as xml
 
 import fetch
@@ -61,7 +62,6 @@ class KafkaPython(Suite):
                              "KAFKA_ROOT": str(self.folder / "empty")}
 
     def pytest(self, *arguments) -> str:
-        import subprocess
         return subprocess.run([self.python, "-m", "pytest", "-p", "no:cacheprovider", *arguments], cwd=self.source,
                               env=self.environment("localhost:1"), text=True, check=True, stdout=subprocess.PIPE).stdout
 
