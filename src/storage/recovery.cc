@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 
 #include "base/assert.h"
 #include "base/fault.h"
@@ -118,8 +119,9 @@ Status Loader::rebuild_indexes(Segment& segment) {
     const auto modified_ms = segment.modified_ms;
     auto known = log_.epochs;  // older batches teach nothing that a good epoch file does not know
     auto& epochs = distrust_all_ ? log_.epochs : known;
-    const auto rebuilt =
-        TRY(recover_segment(files_, request_.directory, segment.base, request_.config, false, epochs));
+    const auto rebuilt = TRY(recover_segment(
+        files_, request_.directory, segment.base, request_.config,
+        {.may_cut = false, .durable_end = Offset{std::numeric_limits<std::int64_t>::max()}}, epochs));
     segment = rebuilt.segment;
     segment.modified_ms = modified_ms;
     ++log_.report.indexes_rebuilt;
@@ -157,8 +159,8 @@ Status Loader::recover_from(std::size_t first) {
     rebuild_txn_indexes_from(log_.segments[first].base);
     for (auto i = first; i < log_.segments.size(); ++i) {
         const auto before = log_.segments[i];
-        const auto opened =
-            TRY(recover_segment(files_, request_.directory, before.base, request_.config, true, log_.epochs));
+        const auto opened = TRY(recover_segment(files_, request_.directory, before.base, request_.config,
+                                                {.durable_end = request_.recovery_point}, log_.epochs));
         ++log_.report.segments_recovered;
         log_.report.bytes_scanned += before.size;
         log_.report.bytes_truncated += opened.bytes_truncated;

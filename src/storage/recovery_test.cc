@@ -200,6 +200,38 @@ TEST(Recovery, CutsOffWhatFollowsADamagedBatch) {
     EXPECT_EQ(again.all().size(), 8U);
 }
 
+// Of two flipped bits one below the durable point costs its batch only; one beyond it is a torn write.
+TEST(Recovery, KeepsDurableRecordsBehindADamagedBatch) {
+    LogWorld world({.index_interval_bytes = 100});
+    world.open();
+    for (int i = 0; i < 8; ++i) ASSERT_TRUE(world.append(TestBatch{.records = 2}));
+    world.settle();
+    const auto& written = world.files.nodes.at(k_first_log)->data;
+    const auto size = written.size() / 8;
+    struct Case {
+        std::vector<std::size_t> flipped;  // batches
+        std::int64_t end = 0;
+        int readable = 0;
+    };
+    const Offset durable{10};
+    for (const auto& [flipped, end, readable] :
+         {Case{{2}, 16, 7}, Case{{4}, 16, 7}, Case{{2, 6}, 12, 5}, Case{{5}, 10, 5},
+          Case{{3, 4, 5, 6, 7}, 6, 3}}) {  // nothing to keep it for
+        MemoryFiles damaged;
+        damaged.copy_from(world.files);
+        for (const auto batch : flipped)
+            damaged.nodes.at(k_first_log)->data[(batch + 1) * size - 1] ^= std::byte{1};
+        Reloaded again(damaged, world.config, durable);
+        EXPECT_EQ(again.world.log->log_end_offset(), Offset{end}) << flipped.front();
+        int right = 0;
+        for (std::int64_t at = 0; at < end; at += 2) right += again.world.read(at, 1).has_value() ? 1 : 0;
+        EXPECT_EQ(right, readable) << flipped.front();
+        ASSERT_TRUE(again.world.append(TestBatch{}));
+        again.world.settle();
+        EXPECT_EQ(again.world.log->durable_end(), Offset{end + 1});
+    }
+}
+
 TEST(Recovery, FinishesSwapsAndDeletes) {
     LogWorld world;
     world.open();

@@ -168,7 +168,8 @@ Result<std::optional<OpenedSegment>> open_active(io::FileSystem& files, const st
 }
 
 Result<OpenedSegment> recover_segment(io::FileSystem& files, const std::string& directory, Offset base,
-                                      const LogConfig& config, bool may_cut, EpochCache& epochs) {
+                                      const LogConfig& config, const RecoveryRules& rules,
+                                      EpochCache& epochs) {
     const auto log = TRY(open_file(files, directory, base, k_log_extension, io::OpenMode::read_write));
     const auto size = TRY(log->size());
     if (size > k_segment_bytes_max)
@@ -181,7 +182,12 @@ Result<OpenedSegment> recover_segment(io::FileSystem& files, const std::string& 
     std::int64_t valid_end = 0;
     while (TRY(scanner.next())) {
         const auto& batch = scanner.batch();
-        if (!belongs(batch, base, opened.next_offset) || !TRY(scanner.checksum_matches())) break;
+        if (!belongs(batch, base, opened.next_offset)) break;
+        if (!TRY(scanner.checksum_matches())) {
+            if (batch.last >= rules.durable_end) break;
+            LOG_ERROR("durable_batch_damaged", directory, batch.base.value(), batch.last.value());
+            continue;
+        }
         if (valid_end == 0) opened.active.first_timestamp = batch.max_timestamp;
         if (batch.end() == size && valid_end > 0 && PLANTED_BUG("offsets_reused_after_crash")) break;
         indexes.add(batch);
@@ -190,7 +196,7 @@ Result<OpenedSegment> recover_segment(io::FileSystem& files, const std::string& 
         valid_end = batch.end();
     }
     indexes.finish();
-    if (may_cut && valid_end < size && !PLANTED_BUG("lost_truncation")) {
+    if (rules.may_cut && valid_end < size && !PLANTED_BUG("lost_truncation")) {
         opened.bytes_truncated = size - valid_end;
         TRY_STATUS(log->truncate(valid_end));
         opened.segment.size = opened.segment.written = valid_end;

@@ -33,10 +33,17 @@ Result<bool> indexes_look_sane(io::FileSystem& files, const std::string& directo
 Result<std::optional<OpenedSegment>> open_active(io::FileSystem& files, const std::string& directory,
                                                  const Segment& segment, const LogConfig& config);
 
+struct RecoveryRules {
+    bool may_cut = true;  // false: whatever cannot be understood stays where it is
+    // Records below were durable once: a batch of theirs with a wrong checksum is a damage, not a torn write.
+    // It is reported and stays, if anything right comes behind it.
+    Offset durable_end;
+};
 // Verifies every batch, rebuilds both indexes, learns leader epochs, and cuts the log at the first batch that
-// is not whole and right (unless `may_cut` is false; then the rest stays and is only reported). All synced.
+// is not whole and right. All synced.
 Result<OpenedSegment> recover_segment(io::FileSystem& files, const std::string& directory, Offset base,
-                                      const LogConfig& config, bool may_cut, EpochCache& epochs);
+                                      const LogConfig& config, const RecoveryRules& rules,
+                                      EpochCache& epochs);
 
 // Cuts log and indexes before the first batch that ends at or after `end`. The segment is sane.
 Status truncate_segment(io::FileSystem& files, const std::string& directory, Segment& segment, Offset end);
