@@ -22,6 +22,8 @@ std::vector<std::string> split_path(const std::string& path) {
     return parts;
 }
 
+constexpr std::int64_t k_unlimited = std::int64_t{1} << 40;  // nobody counts how much is left
+
 std::int64_t bytes_below(const Inode& directory) {
     std::int64_t total = 0;
     for (const auto& [name, child] : directory.entries) {
@@ -288,7 +290,9 @@ Result<Ref<io::FileLock>> SimFileSystem::lock(const std::string& path) {
 
 Result<std::int64_t> SimFileSystem::free_bytes(const std::string& path) {
     TRY_STATUS(disk_.begin_call(process_, "statfs", path));
-    return std::max<std::int64_t>(0, disk_.options_.capacity_bytes - bytes_below(*disk_.root_));
+    const auto capacity = disk_.options_.capacity_bytes;
+    if (capacity >= k_unlimited) return capacity;
+    return std::max<std::int64_t>(0, capacity - bytes_below(*disk_.root_));
 }
 
 Status SimFileSystem::sync_all(std::span<io::File* const> files) {
@@ -336,7 +340,6 @@ Status SimDisk::begin_write(const std::string& path, std::int64_t growth) {
         --failing_writes_;
         return io::disk_fail(DiskFailure::broken, path + ": input/output error");
     }
-    constexpr std::int64_t k_unlimited = std::int64_t{1} << 40;
     if (growth <= 0 || options_.capacity_bytes >= k_unlimited) return {};
     if (bytes_below(*root_) + growth <= options_.capacity_bytes) return {};
     return io::disk_fail(DiskFailure::no_space, path + ": no space left on device");

@@ -85,6 +85,8 @@ TEST(NodeConfig, ValuesOutOfRangeAreRefused) {
 
     EXPECT_EQ(refusal({{"gregor.shards", "257"}}),
               "my.properties:15: gregor.shards=257 must be a number from 0 (one a CPU) to 256");
+    EXPECT_EQ(refusal({{"gregor.disk.reserve.bytes", "-1"}}),
+              "my.properties:15: gregor.disk.reserve.bytes=-1 must be a number from 0 (none)");
     EXPECT_EQ(refusal({{"gregor.ack.durability", "maybe"}}),
               "my.properties:15: gregor.ack.durability=maybe must be disk or page_cache");
     for (const auto& [key, value] : Lines{{"node.id", "9999999999"},

@@ -29,6 +29,11 @@ bool is_shard_count(std::string_view value) {
     return count && *count >= 0 && *count <= 256;
 }
 
+bool is_size(std::string_view value) {
+    const auto bytes = parse_int(value);
+    return bytes && *bytes >= 0;
+}
+
 bool is_memory_size(std::string_view value) {
     constexpr std::int64_t k_min = 32 << 20;
     const auto bytes = parse_int(value);
@@ -37,6 +42,7 @@ bool is_memory_size(std::string_view value) {
 
 constexpr auto k_own_keys = std::to_array<OwnKey>({
     {"gregor.ack.durability", "disk", "disk or page_cache", is_durability},
+    {"gregor.disk.reserve.bytes", "268435456", "a number from 0 (none)", is_size},
     {"gregor.memory.bytes", "0", "0 (half of the memory there is) or at least 33554432", is_memory_size},
     {"gregor.shards", "0", "a number from 0 (one a CPU) to 256", is_shard_count},
 });

@@ -46,6 +46,7 @@ replication::ReplicaShardConfig replica_config(const NodeConfig& config, const M
             .durability = config.durability,
             .tail_cache_bytes = memory.tail_cache_bytes,
             .write_queue_bytes = memory.write_queue_bytes,
+            .disk_reserve_bytes = config.settings.number("gregor.disk.reserve.bytes"),
             .initial_task_delay = duration("log.initial.task.delay.ms"),
             .retention_check_interval = duration("log.retention.check.interval.ms"),
             .producer_expiration_interval = duration("producer.id.expiration.check.interval.ms")};

@@ -30,7 +30,8 @@ ReplicaShard::ReplicaShard(const io::ShardPorts& ports, const ReplicaShardConfig
         directories_.push_back({.index = i,
                                 .writer = make_ref<storage::DirWriter>(
                                     directory.path, ports_.executor, ports_.disk, *this,
-                                    storage::DirWriterLimits{.queued_bytes_max = config.write_queue_bytes}),
+                                    storage::DirWriterLimits{.queued_bytes_max = config.write_queue_bytes,
+                                                             .reserve_bytes = config.disk_reserve_bytes}),
                                 .failed = directory.failed.has_value(),
                                 .waiting_for_room = {}});
         for (const auto& folder : directory.partitions) {

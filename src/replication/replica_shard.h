@@ -35,6 +35,7 @@ struct ReplicaShardConfig {
     storage::Durability durability = storage::Durability::disk;
     std::size_t tail_cache_bytes = std::size_t{32} << 20;
     std::size_t write_queue_bytes = std::size_t{64} << 20;  // for each directory
+    std::int64_t disk_reserve_bytes = 0;                    // that clients may not fill; 0: none
     Duration checkpoint_interval = Duration::seconds(5);
     Duration initial_task_delay = Duration::seconds(30);         // before the first round of upkeep
     Duration retention_check_interval = Duration::seconds(300);  // between rounds

@@ -26,6 +26,7 @@ void ReplicaShard::start_retention_round() {
     if (stopped_ || closing_) return;
     ports_.executor.call_at(ports_.clock.now() + config_.retention_check_interval,
                             [this] { start_retention_round(); });
+    for (const auto& directory : directories_) directory.writer->close_idle_files();
     if (is_retaining_) return;  // the last round still goes on
     for (auto slot = slots_.rbegin(); slot != slots_.rend(); ++slot) {
         if (needs_retention(slot->first, slot->second)) to_retain_.push_back(slot->first);

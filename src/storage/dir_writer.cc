@@ -10,11 +10,6 @@
 namespace gregor::storage {
 namespace {
 
-Status open_once(Ref<io::File>& handle, io::FileSystem& files, const std::string& path) {
-    if (!handle) handle = TRY(files.open(path, io::OpenMode::create));
-    return {};
-}
-
 std::size_t bytes_of(const std::variant<DataWrite, std::unique_ptr<FileTask>>& work) {
     const auto* write = std::get_if<DataWrite>(&work);
     return write == nullptr ? 0 : write->data.size();
@@ -73,31 +68,19 @@ private:
 
 }  // namespace
 
-Result<Ref<io::File>> SegmentFiles::open_log(io::FileSystem& files) {
-    TRY_STATUS(open_once(log, files, stem + ".log"));
-    return log;
-}
-Result<Ref<io::File>> SegmentFiles::open_index(io::FileSystem& files) {
-    TRY_STATUS(open_once(index, files, stem + ".index"));
-    return index;
-}
-Result<Ref<io::File>> SegmentFiles::open_time_index(io::FileSystem& files) {
-    TRY_STATUS(open_once(time_index, files, stem + ".timeindex"));
-    return time_index;
-}
-void SegmentFiles::close() {
-    log = {};
-    index = {};
-    time_index = {};
-}
-
 class WriteJob final : public io::DiskJob {
 public:
     WriteJob(Ref<DirWriter> writer, std::vector<DirWriter::Item> items)
         : writer_(std::move(writer)), items_(std::move(items)) {}
 
-    void run(io::FileSystem& files) override { status_ = write_all(files); }
-    void complete() override { writer_->on_job_done(std::move(items_), status_); }
+    void run(io::FileSystem& files) override {
+        status_ = write_all(files);
+        if (writer_->limits_.reserve_bytes > 0) free_bytes_ = files.free_bytes(writer_->directory_);
+    }
+    void complete() override {
+        writer_->on_job_done(std::move(items_), status_);
+        if (free_bytes_) writer_->on_space_known(*free_bytes_);
+    }
 
 private:
     Status write_all(io::FileSystem& files) {
@@ -122,6 +105,31 @@ private:
     Ref<DirWriter> writer_;
     std::vector<DirWriter::Item> items_;
     Status status_;
+    Result<std::int64_t> free_bytes_ = std::unexpected(Error{});
+};
+
+class DirWriter::SpaceJob final : public io::DiskJob {
+public:
+    explicit SpaceJob(Ref<DirWriter> writer) : writer_(std::move(writer)) {}
+    void run(io::FileSystem& files) override { free_bytes_ = files.free_bytes(writer_->directory_); }
+    void complete() override {
+        writer_->asking_for_space_ = false;
+        if (free_bytes_) writer_->on_space_known(*free_bytes_);
+    }
+
+private:
+    Ref<DirWriter> writer_;
+    Result<std::int64_t> free_bytes_ = std::unexpected(Error{});
+};
+
+class DirWriter::CloseIdleJob final : public io::DiskJob {
+public:
+    explicit CloseIdleJob(Ref<DirWriter> writer) : writer_(std::move(writer)) {}
+    void run(io::FileSystem&) override { writer_->open_segments_.close_idle(); }
+    void complete() override {}
+
+private:
+    Ref<DirWriter> writer_;
 };
 
 DirWriter::DirWriter(std::string directory, io::Executor& executor, io::Disk& disk, DirObserver& observer,
@@ -132,7 +140,8 @@ DirWriter::DirWriter(std::string directory, io::Executor& executor, io::Disk& di
       observer_(&observer),
       limits_(limits),
       lane_(disk.new_lane()),
-      background_lane_(disk.new_lane()) {}
+      background_lane_(disk.new_lane()),
+      open_segments_(limits.open_segments_max) {}
 
 WriteClientId DirWriter::attach(WriteClient& client) {
     if (free_slots_.empty()) {
@@ -160,6 +169,7 @@ WriteClient* DirWriter::find(WriteClientId id) const {
 std::uint64_t DirWriter::queue(WriteClientId id, DataWrite write) {
     ASSERT(!write.data.empty());
     queued_bytes_ += write.data.size();
+    space_ -= static_cast<std::int64_t>(write.data.size());
     return push(id, std::move(write));
 }
 
@@ -223,6 +233,25 @@ void DirWriter::on_job_done(std::vector<Item> items, const Status& status) {
     for (const auto& [slot, ticket] : done)
         if (auto* client = find(ticket.client)) client->on_done(ticket.last);
     if (was_full && has_room()) observer_->on_directory_has_room(directory_);
+}
+
+bool DirWriter::has_space_for(std::size_t bytes) {
+    if (!is_full_ && space_ >= static_cast<std::int64_t>(bytes)) return true;
+    if (!std::exchange(is_full_, true)) LOG_ERROR("disk_reserve_reached", directory_, limits_.reserve_bytes);
+    if (!std::exchange(asking_for_space_, true)) disk_->submit(lane_, std::make_unique<SpaceJob>(Ref(this)));
+    return false;
+}
+
+void DirWriter::on_space_known(std::int64_t free_bytes) {
+    space_ = free_bytes - limits_.reserve_bytes - static_cast<std::int64_t>(queued_bytes_);
+    // Not for a few bytes: whatever is free again would be full at once.
+    if (!is_full_ || space_ < static_cast<std::int64_t>(limits_.queued_bytes_max)) return;
+    is_full_ = false;
+    LOG_INFO("disk_has_space_again", directory_, free_bytes);
+}
+
+void DirWriter::close_idle_files() {
+    if (!stopped_) disk_->submit(lane_, std::make_unique<CloseIdleJob>(Ref(this)));
 }
 
 void DirWriter::take_offline(const Error& why) {

@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -21,22 +22,9 @@
 #include "base/ref.h"
 #include "base/result.h"
 #include "io/ports.h"
+#include "storage/segment_files.h"
 
 namespace gregor::storage {
-
-// The open files of one segment, as the writer's lane sees them: opened there on first use, closed there.
-struct SegmentFiles : RefCounted {
-    explicit SegmentFiles(std::string stem_path) : stem(std::move(stem_path)) {}
-    std::string stem;  // directory and twenty digits; ".log", ".index", ".timeindex" follow
-    Ref<io::File> log;
-    Ref<io::File> index;
-    Ref<io::File> time_index;
-
-    Result<Ref<io::File>> open_log(io::FileSystem& files);
-    Result<Ref<io::File>> open_index(io::FileSystem& files);
-    Result<Ref<io::File>> open_time_index(io::FileSystem& files);
-    void close();
-};
 
 struct DataWrite {
     Ref<SegmentFiles> segment;
@@ -81,6 +69,9 @@ struct WriteClientId {
 struct DirWriterLimits {
     std::size_t queued_bytes_max = std::size_t{64} << 20;
     std::size_t job_bytes_max = std::size_t{8} << 20;  // one job; the rest waits for the next
+    std::size_t open_segments_max = 512;
+    // Clients are refused when less of the disk would stay free, so that everything else goes on; 0: never.
+    std::int64_t reserve_bytes = 0;
 };
 
 class DirWriter final : public RefCounted {
@@ -90,6 +81,9 @@ public:
 
     WriteClientId attach(WriteClient& client);
     void detach(WriteClientId id);  // what it queued is still done; nobody hears
+    Ref<SegmentFiles> files_of(std::string stem) {
+        return make_ref<SegmentFiles>(std::move(stem), &open_segments_);
+    }
 
     std::uint64_t queue(WriteClientId id, DataWrite write);
     std::uint64_t queue(WriteClientId id, std::unique_ptr<FileTask> task);
@@ -97,6 +91,8 @@ public:
     std::size_t queued_bytes() const { return queued_bytes_; }
     // False: the disk does not keep up. Clients' appends have to wait.
     bool has_room() const { return queued_bytes_ < limits_.queued_bytes_max; }
+    // False: so many bytes more would go into the reserve. Looks again in the background then.
+    bool has_space_for(std::size_t bytes);
     // For work behind the writer's back: a lane of its own, in order, and who waits for it.
     io::DiskLane background_lane() const { return background_lane_; }
     WriteClient* find(WriteClientId id) const;
@@ -104,11 +100,15 @@ public:
     const std::string& directory() const { return directory_; }
     // The directory failed elsewhere (a checkpoint, a read): as if a write had.
     void take_offline(const Error& why);
+    // Closes the files of segments that nobody wrote to since the last time.
+    void close_idle_files();
     // No job starts any more and nobody is told anything. Before the ports go.
     void stop();
 
 private:
     friend class WriteJob;
+    class SpaceJob;
+    class CloseIdleJob;
     using Work = std::variant<DataWrite, std::unique_ptr<FileTask>>;
     struct Item {
         WriteClientId client;
@@ -124,6 +124,7 @@ private:
     void schedule();
     void start_job();
     void on_job_done(std::vector<Item> items, const Status& status);
+    void on_space_known(std::int64_t free_bytes);
 
     std::string directory_;
     io::Executor* executor_;
@@ -141,6 +142,10 @@ private:
     bool in_flight_ = false;
     bool stopped_ = false;
     std::optional<Error> offline_;
+    OpenSegments open_segments_;                                     // in jobs only
+    std::int64_t space_ = std::numeric_limits<std::int64_t>::max();  // beyond the reserve and what is queued
+    bool is_full_ = false;
+    bool asking_for_space_ = false;
 };
 
 }  // namespace gregor::storage

@@ -97,6 +97,69 @@ TEST_F(DirWriterTest, LimitsAreVisibleAndJobsBounded) {
     EXPECT_EQ(client.done.size(), 2U);
 }
 
+// A directory may have more partitions than the process may have files.
+TEST_F(DirWriterTest, KeepsFewSegmentsOpen) {
+    writer = make_ref<DirWriter>("/d", executor, disk, observer, DirWriterLimits{.open_segments_max = 2});
+    id = writer->attach(client);
+    std::vector<Ref<SegmentFiles>> segments;
+    for (const auto* stem : {"/d/0", "/d/1", "/d/2"}) segments.push_back(writer->files_of(stem));
+    const auto open = [&] {
+        std::string text;
+        for (const auto& one : segments) text += one->log ? one->stem.back() : '-';
+        return text;
+    };
+    const auto run = [&](std::vector<std::size_t> which, std::int64_t position) {
+        for (const auto i : which)
+            writer->queue(id, DataWrite{segments[i], position, Slice::copy_of(as_bytes("ab"))});
+        while (executor.run_one() || disk.run_one()) {
+        }
+        return open();
+    };
+    EXPECT_EQ(run({0, 1, 2}, 0), "-12");
+    EXPECT_EQ(files.syncs, 3);  // whatever was closed meanwhile
+    EXPECT_EQ(run({1}, 2), "-12");
+    EXPECT_EQ(run({0}, 2), "01-");  // the one used longest ago went
+    EXPECT_EQ(files.text("/d/0.log"), "abab");
+    writer->close_idle_files();
+    EXPECT_EQ(run({}, 0), "01-");
+    EXPECT_EQ(run({1}, 4), "01-");
+    writer->close_idle_files();
+    EXPECT_EQ(run({}, 0), "-1-");  // not used since
+    segments[1]->close();
+    writer->close_idle_files();
+    EXPECT_EQ(run({}, 0), "---");
+    EXPECT_FALSE(client.failed);
+}
+
+TEST_F(DirWriterTest, KeepsAReserveOfTheDisk) {
+    writer = make_ref<DirWriter>("/d", executor, disk, observer,
+                                 DirWriterLimits{.queued_bytes_max = 100, .reserve_bytes = 1'000});
+    id = writer->attach(client);
+    files.free = 1'010;
+    EXPECT_TRUE(writer->has_space_for(50));  // nobody has looked yet
+    write(0, "ab");
+    executor.run_one();
+    disk.run_one();
+    EXPECT_TRUE(writer->has_space_for(10));
+    write(2, "cdef");
+    EXPECT_FALSE(writer->has_space_for(7));  // what is queued counts
+    EXPECT_FALSE(writer->has_space_for(1));  // full is full
+    while (executor.run_one() || disk.run_one()) {
+    }
+    EXPECT_EQ(client.done.size(), 2U);  // what was taken is written
+    files.free = 1'099;
+    EXPECT_FALSE(writer->has_space_for(1));
+    disk.run_one();
+    EXPECT_FALSE(writer->has_space_for(1));  // not worth it yet
+    disk.run_one();
+    files.free = 1'100;
+    EXPECT_FALSE(writer->has_space_for(1));
+    disk.run_one();
+    EXPECT_TRUE(writer->has_space_for(100));
+    EXPECT_EQ(disk.pending(), 0U);
+    EXPECT_EQ(observer.offline, 0);
+}
+
 TEST_F(DirWriterTest, ADetachedClientHearsNothing) {
     write(0, "ab");
     executor.run_one();

@@ -27,7 +27,7 @@ void Log::adopt(LoadedLog loaded) {
     index_tail_.clear();
     epochs_ = std::move(loaded.epochs);
     producers_ = std::move(loaded.producers);
-    files_ = make_ref<SegmentFiles>(segment_path(directory_, segments_.back().base, ""));
+    files_ = ports_.writer->files_of(segment_path(directory_, segments_.back().base, ""));
     log_start_ = loaded.log_start_offset;
     log_end_ = written_end_ = durable_end_ = loaded.log_end_offset;
     recovery_point_ = loaded.recovery_point;

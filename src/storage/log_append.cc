@@ -54,6 +54,9 @@ Log::Appended Log::append(AppendRequest request) {
     if (truncating_) return refuse({ErrorCode::kafka_storage_error, "the log is being truncated"});
     if (request.origin == AppendOrigin::client && !ports_.writer->has_room())
         return refuse({ErrorCode::request_timed_out, "the disk does not keep up: the write queue is full"});
+    if (request.origin == AppendOrigin::client && !ports_.writer->has_space_for(request.records.size()))
+        return refuse({ErrorCode::kafka_storage_error,
+                       "the disk is full: delete or move data, or lower gregor.disk.reserve.bytes"});
     return request.origin == AppendOrigin::replication ? append_as_follower(request)
                                                        : append_as_leader(request);
 }

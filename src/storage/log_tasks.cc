@@ -200,7 +200,7 @@ void Log::roll_to(Offset base, std::int64_t now_ms) {
     index_tail_.clear();
     segments_.push_back({.base = base, .modified_ms = now_ms, .max_timestamp = -1});
     active_ = {.rule = IndexRule(config_.index_interval_bytes), .created_ms = now_ms};
-    files_ = make_ref<SegmentFiles>(segment_path(directory_, base, ""));
+    files_ = ports_.writer->files_of(segment_path(directory_, base, ""));
 }
 
 // Drawn once per segment, from what identifies it: no two partitions roll at the same moment.

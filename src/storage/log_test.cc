@@ -433,6 +433,35 @@ TEST(Log, RefusesClientsWhenTheDiskDoesNotKeepUp) {
     world.settle();
 }
 
+// Clients are refused until there is space; what keeps the broker going is written.
+TEST(Log, RefusesClientsWhenTheDiskIsFull) {
+    LogWorld world;
+    world.writer = make_ref<DirWriter>("/data", world.executor, world.disk, world.observer,
+                                       DirWriterLimits{.queued_bytes_max = 1'000, .reserve_bytes = 1'000});
+    world.files.free = 900;
+    world.open();
+    ASSERT_TRUE(world.append(TestBatch{}));
+    world.settle();
+    const auto refused = world.append(TestBatch{});
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().error.code, ErrorCode::kafka_storage_error);
+    EXPECT_NE(refused.error().error.detail.find("the disk is full"), std::string::npos);
+    EXPECT_TRUE(world.log->append({.records = make_batch(TestBatch{}),
+                                   .origin = records::AppendOrigin::coordinator,
+                                   .leader_epoch = world.epoch,
+                                   .now_ms = k_now}));
+    world.settle();
+    EXPECT_EQ(world.log->durable_end(), Offset{2});
+    EXPECT_TRUE(world.read(0));
+    world.files.free = 5'000;
+    EXPECT_FALSE(world.append(TestBatch{}));  // it looks again
+    world.settle();
+    EXPECT_TRUE(world.append(TestBatch{}));
+    world.settle();
+    EXPECT_EQ(world.log->durable_end(), Offset{3});
+    EXPECT_EQ(world.observer.offline, 0);
+}
+
 TEST(Log, ClosesSoThatKafkaMayCallItClean) {
     LogWorld world({.index_interval_bytes = 100});
     world.open();

@@ -59,6 +59,7 @@ public:
     bool fail_reads = false;
     std::int64_t writes = 0;
     std::int64_t syncs = 0;
+    std::int64_t free = std::int64_t{1} << 40;
     std::map<std::string, Ref<MemoryNode>> nodes;
     std::set<std::string> directories = {"/"};
     std::set<std::string> locked;
@@ -142,7 +143,7 @@ public:
         if (!nodes.contains(path)) put(path, std::vector<std::byte>{});
         return Ref<io::FileLock>(make_ref<MemoryFileLock>(*this, path));
     }
-    Result<std::int64_t> free_bytes(const std::string&) override { return std::int64_t{1} << 40; }
+    Result<std::int64_t> free_bytes(const std::string&) override { return free; }
     Status sync_all(std::span<io::File* const> files) override {
         for (auto* file : files) TRY_STATUS(file->sync_data());
         return {};
