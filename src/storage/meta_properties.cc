@@ -99,14 +99,18 @@ Result<std::optional<BrokerId>> parse_id(const std::optional<std::string>& text,
     return BrokerId{value};
 }
 
-std::string escape(std::string_view text) {
+// As java.util.Properties.store writes it: in a value, only a leading space is escaped.
+enum class Part : std::uint8_t { key, value };
+std::string escape(std::string_view text, Part part) {
     std::string out;
     for (const char letter : text) {
         if (letter == '\n') {
             out += "\\n";
             continue;
         }
-        if (std::string_view("=: #!\\").find(letter) != std::string_view::npos) out += '\\';
+        const bool is_plain_space = letter == ' ' && part == Part::value && !out.empty();
+        if (std::string_view("=: #!\\").find(letter) != std::string_view::npos && !is_plain_space)
+            out += '\\';
         out += letter;
     }
     return out;
@@ -143,7 +147,8 @@ std::string format_meta_properties(const MetaProperties& properties) {
             std::to_string(properties.node_id->value());
     if (properties.directory_id) pairs["directory.id"] = properties.directory_id->to_string();
     std::string text = "#\n";
-    for (const auto& [key, value] : pairs) text += fmt::format("{}={}\n", escape(key), escape(value));
+    for (const auto& [key, value] : pairs)
+        text += fmt::format("{}={}\n", escape(key, Part::key), escape(value, Part::value));
     return text;
 }
 
