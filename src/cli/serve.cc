@@ -3,42 +3,21 @@
 #include <fmt/format.h>
 
 #include <cstdio>
-#include <fstream>
-#include <sstream>
 
 #include "base/format.h"
 #include "base/log.h"
+#include "cli/command_table.h"
+#include "cli/read_settings.h"
 #include "io/asio/runtime.h"
 #include "node/config.h"
 #include "node/node.h"
-#include "node/properties.h"
 
 namespace gregor::cli {
 namespace {
 
-Result<std::string> read_file(const std::string& path) {
-    std::ifstream file(path, std::ios::binary);
-    if (!file)
-        return fail(ErrorCode::invalid_config,
-                    fmt::format("{}: cannot be read: {}", path, std::strerror(errno)));
-    std::ostringstream text;
-    text << file.rdbuf();
-    if (!file) return fail(ErrorCode::invalid_config, fmt::format("{}: cannot be read: is it a file?", path));
-    return std::move(text).str();
-}
-
 Result<node::NodeConfig> read_config(const ServeOptions& options) {
-    std::vector<node::Property> properties = node::embedded_defaults();
-    if (!options.properties_file.empty()) {
-        auto parsed = node::parse_properties(TRY(read_file(options.properties_file)));
-        if (!parsed) {
-            return fail(ErrorCode::invalid_config,
-                        fmt::format("{}: {}", options.properties_file, parsed.error().detail));
-        }
-        properties = std::move(*parsed);
-    }
-    for (const auto& text : options.overrides) properties.push_back(TRY(node::parse_override(text)));
-    return node::make_config(TRY(node::Settings::make(options.properties_file, properties)));
+    return node::make_config(
+        TRY(read_settings({.properties_file = options.properties_file, .overrides = options.overrides})));
 }
 
 // Runs the node's life: ready, failed or stopped.
@@ -62,6 +41,14 @@ private:
 };
 
 }  // namespace
+
+void add_serve(CommandTable& table) {
+    auto [app, options] = table.add<ServeOptions>(table.root(), "serve",
+                                                  "run a broker (and its controller) until Ctrl-C", serve);
+    app.add_option("properties", options.properties_file,
+                   "server.properties; without it good defaults, data in ./data");
+    app.add_option("--override", options.overrides, "key=value that wins over the file; may be repeated");
+}
 
 int serve(const ServeOptions& options) {
     auto config = read_config(options);

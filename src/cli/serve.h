@@ -6,6 +6,8 @@
 
 namespace gregor::cli {
 
+class CommandTable;
+
 struct ServeOptions {
     std::string properties_file;  // empty: the embedded defaults
     std::vector<std::string> overrides;
@@ -14,5 +16,7 @@ struct ServeOptions {
 // Runs a node until SIGINT or SIGTERM. Returns the exit code; what went wrong is one sentence on standard
 // error.
 int serve(const ServeOptions& options);
+
+void add_serve(CommandTable& table);
 
 }  // namespace gregor::cli

@@ -10,6 +10,7 @@
 
 #include "base/fault.h"
 #include "base/log.h"
+#include "cli/command_table.h"
 #include "cli/seed_worker.h"
 #include "io/asio/machine.h"
 #include "sim/cluster_workload.h"
@@ -175,6 +176,20 @@ bool is_known_bug(const std::string& name) {
 }
 
 }  // namespace
+
+void add_simulate(CommandTable& table) {
+    auto [app, options] = table.add<SimulateOptions>(
+        table.root(), "simulate", "run seeded clusters on a fake clock, network and disk", run_simulation);
+    app.add_option("--seed", options.seed, "the first seed");
+    app.add_option("--seeds", options.seeds, "how many seeds");
+    app.add_option("--minutes", options.minutes, "as many seeds as fit, instead of a number");
+    app.add_option("--jobs", options.jobs, "processes that share the seeds");
+    app.add_option("--workload", options.workload, "cluster or log");
+    app.add_option("--planted", options.planted,
+                   "switch on a planted bug (test builds); success is to catch it");
+    app.add_flag("--once", options.once, "run each seed once instead of comparing the traces of two runs");
+    app.add_flag("--verbose", options.verbose, "print every fault and what the nodes log");
+}
 
 int run_simulation(const SimulateOptions& options) {
     if (options.workload != "cluster" && options.workload != "log") {

@@ -7,6 +7,8 @@
 
 namespace gregor::cli {
 
+class CommandTable;
+
 struct SimulateOptions {
     std::uint64_t seed = 1;                  // the first
     std::uint64_t seeds = 1;                 // how many
@@ -21,5 +23,7 @@ struct SimulateOptions {
 // Prints a summary to standard output, failures with the command that repeats them. The exit code: 0 when
 // every seed is clean (or a planted bug was caught).
 int run_simulation(const SimulateOptions& options);
+
+void add_simulate(CommandTable& table);
 
 }  // namespace gregor::cli

@@ -62,15 +62,22 @@ std::vector<Slice> bootstrap_batch(const Takeover& takeover) {
 
 }  // namespace
 
-// metadata.version first, then the others by name, as the peer's format tool writes them.
-std::vector<Slice> initial_feature_records() {
-    std::vector<Slice> records{
-        feature_record(metadata::k_metadata_version, metadata::k_metadata_version_max)};
-    for (const auto& feature : metadata::supported_features()) {
-        if (feature.name == metadata::k_metadata_version || feature.initial == 0) continue;
-        records.push_back(feature_record(feature.name, feature.initial));
+std::vector<Slice> feature_records(const FeatureLevels& levels) {
+    std::vector<Slice> records;
+    const auto release = levels.find(metadata::k_metadata_version);
+    if (release != levels.end()) records.push_back(feature_record(release->first, release->second));
+    for (const auto& [feature, level] : levels) {
+        const bool is_elsewhere =
+            feature == metadata::k_metadata_version || feature == metadata::k_kraft_version;
+        if (!is_elsewhere && level != 0) records.push_back(feature_record(feature, level));
     }
     return records;
+}
+
+std::vector<Slice> initial_feature_records() {
+    FeatureLevels levels;
+    for (const auto& feature : metadata::supported_features()) levels.emplace(feature.name, feature.initial);
+    return feature_records(levels);
 }
 
 std::vector<Slice> activation_records(const Takeover& takeover) {

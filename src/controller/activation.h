@@ -2,6 +2,10 @@
 // predecessor left.
 #pragma once
 
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -10,7 +14,11 @@
 
 namespace gregor::controller {
 
-// The feature records of a cluster formatted today: bootstrap.checkpoint's content.
+// The records of a new cluster's features, as bootstrap.checkpoint holds them: metadata.version first, then
+// the others by name, without those at level 0 and without kraft.version, which is in control records.
+using FeatureLevels = std::map<std::string, std::int16_t, std::less<>>;
+std::vector<Slice> feature_records(const FeatureLevels& levels);
+// Of a cluster formatted today.
 std::vector<Slice> initial_feature_records();
 
 struct Takeover {

@@ -25,7 +25,7 @@ Result<Booted> boot(io::FileSystem& files, io::Random& random, const NodeConfig&
     Booted booted{.dirs = TRY(storage::LogDirs::open(files, config.log_dirs))};
     auto& dirs = booted.dirs;
     if (is_unformatted(files, dirs)) {
-        TRY_STATUS(format_directories(files, random, config, dirs, now_ms));
+        TRY_STATUS(format_directories(files, random, standalone_plan(config, random), dirs, now_ms));
     } else if (!dirs.cluster_id()) {
         return fail(
             ErrorCode::invalid_config,

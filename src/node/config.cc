@@ -13,16 +13,6 @@ std::vector<std::string> to_strings(const std::vector<std::string_view>& views) 
     return {views.begin(), views.end()};
 }
 
-Result<BrokerId> read_node_id(const Settings& settings) {
-    const auto* key = settings.is_given("node.id") ? "node.id" : "broker.id";
-    const auto id = settings.number(key);
-    if (!settings.is_given(key) || id < 0) {
-        return std::unexpected(settings.error_at(
-            "node.id", "is missing: give this node a number of its own, such as node.id=1"));
-    }
-    return BrokerId{static_cast<std::int32_t>(id)};
-}
-
 Status check_roles(const Settings& settings) {
     const auto roles = settings.list("process.roles");
     const auto has = [&roles](std::string_view role) {
@@ -156,15 +146,6 @@ Status check_memory(const Settings& settings) {
                           "must be larger or equal to socket.request.max.bytes, or -1 for the default"));
 }
 
-storage::LogDirsConfig read_log_dirs(const Settings& settings, BrokerId node_id) {
-    storage::LogDirsConfig dirs;
-    dirs.directories = to_strings(settings.list(settings.is_given("log.dirs") ? "log.dirs" : "log.dir"));
-    if (settings.is_given("metadata.log.dir"))
-        dirs.metadata_directory = std::string(settings.text("metadata.log.dir"));
-    dirs.node_id = node_id;
-    return dirs;
-}
-
 metadata::AutoTopicSettings read_auto_topics(const Settings& settings) {
     const auto number32 = [&](std::string_view key) {
         return static_cast<std::int32_t>(settings.number(key));
@@ -192,6 +173,25 @@ metadata::AutoTopicSettings read_auto_topics(const Settings& settings) {
 }
 
 }  // namespace
+
+Result<BrokerId> read_node_id(const Settings& settings) {
+    const auto* key = settings.is_given("node.id") ? "node.id" : "broker.id";
+    const auto id = settings.number(key);
+    if (!settings.is_given(key) || id < 0) {
+        return std::unexpected(settings.error_at(
+            "node.id", "is missing: give this node a number of its own, such as node.id=1"));
+    }
+    return BrokerId{static_cast<std::int32_t>(id)};
+}
+
+storage::LogDirsConfig read_log_dirs(const Settings& settings, BrokerId node_id) {
+    storage::LogDirsConfig dirs;
+    dirs.directories = to_strings(settings.list(settings.is_given("log.dirs") ? "log.dirs" : "log.dir"));
+    if (settings.is_given("metadata.log.dir"))
+        dirs.metadata_directory = std::string(settings.text("metadata.log.dir"));
+    dirs.node_id = node_id;
+    return dirs;
+}
 
 bool NodeConfig::is_controller_listener(const std::string& name) const {
     return std::ranges::find(controller_listener_names, name) != controller_listener_names.end();

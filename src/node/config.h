@@ -37,6 +37,10 @@ struct NodeConfig {
 // Reads and cross-checks. The error is one sentence with the place, the key, the value and the remedy.
 Result<NodeConfig> make_config(Settings settings);
 
+// The parts of it that do not depend on the roles a node has.
+Result<BrokerId> read_node_id(const Settings& settings);
+storage::LogDirsConfig read_log_dirs(const Settings& settings, BrokerId node_id);
+
 // What a node without a properties file runs with: broker and controller in one, on localhost, data in
 // ./data.
 std::vector<Property> embedded_defaults();

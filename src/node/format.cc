@@ -4,6 +4,7 @@
 #include <set>
 
 #include "controller/activation.h"
+#include "metadata/features.h"
 #include "node/metadata_log.h"
 #include "raft/snapshot.h"
 #include "storage/checkpoint.h"
@@ -17,23 +18,17 @@ constexpr const char* k_temporary_suffix = ".tmp";
 constexpr std::int16_t k_kraft_version = 1;
 
 // As Kafka's tool does, the header of the bootstrap file carries no time.
-raft::SnapshotContent bootstrap_content() {
+raft::SnapshotContent bootstrap_content(const FormatPlan& plan) {
     raft::SnapshotContent content;
-    content.records = controller::initial_feature_records();
+    content.records = plan.bootstrap;
     return content;
 }
 
-raft::SnapshotContent voter_content(const NodeConfig& config, Uuid directory_id, std::int64_t now_ms) {
-    raft::Voter voter{.id = config.node_id, .directory_id = directory_id};
-    for (const auto& listener : config.listeners) {
-        if (listener.name != config.controller_listener_names.front()) continue;
-        const auto& host = listener.endpoint.host;
-        voter.endpoints.push_back({listener.name, host.empty() ? "localhost" : host, listener.endpoint.port});
-    }
+raft::SnapshotContent voter_content(const FormatPlan& plan, std::int64_t now_ms) {
     raft::SnapshotContent content;
     content.last_contained_timestamp = now_ms;
-    content.kraft_version = k_kraft_version;
-    content.voters = raft::VoterSet{std::move(voter)};
+    content.kraft_version = plan.kraft_version;
+    content.voters = plan.voters;
     return content;
 }
 
@@ -63,18 +58,45 @@ bool is_unformatted(io::FileSystem& files, const storage::LogDirs& dirs) {
            is_unused_metadata_folder(files, storage::join_path(path, k_metadata_folder));
 }
 
-Status format_directories(io::FileSystem& files, io::Random& random, const NodeConfig& config,
+std::optional<Uuid> FormatPlan::metadata_directory_id() const {
+    if (!voters) return std::nullopt;
+    const auto self = std::ranges::find(*voters, node_id, &raft::Voter::id);
+    return self == voters->end() ? std::nullopt : std::optional(self->directory_id);
+}
+
+FormatPlan standalone_plan(const NodeConfig& config, io::Random& random) {
+    raft::Voter voter{.id = config.node_id, .directory_id = io::random_uuid(random)};
+    for (const auto& listener : config.listeners) {
+        if (listener.name != config.controller_listener_names.front()) continue;
+        const auto& host = listener.endpoint.host;
+        voter.endpoints.push_back({listener.name, host.empty() ? "localhost" : host, listener.endpoint.port});
+    }
+    return {.cluster_id = io::random_uuid(random).to_string(),
+            .node_id = config.node_id,
+            .metadata_version = metadata::k_metadata_version_max,
+            .kraft_version = k_kraft_version,
+            .bootstrap = controller::initial_feature_records(),
+            .voters = raft::VoterSet{std::move(voter)}};
+}
+
+Status format_directories(io::FileSystem& files, io::Random& random, const FormatPlan& plan,
                           storage::LogDirs& dirs, std::int64_t now_ms) {
-    const auto& path = dirs.directories()[dirs.metadata_directory()].path;
-    const auto folder = storage::join_path(path, k_metadata_folder);
-    const auto directory_id = io::random_uuid(random);
-    TRY_STATUS(files.make_directories(folder));
-    // The bootstrap file's folder is the one that holds the metadata folder: its fsync covers both.
-    TRY_STATUS(storage::write_files_atomically(
-        files, {snapshot_file(storage::join_path(folder, raft::snapshot_file_name({})),
-                              voter_content(config, directory_id, now_ms), now_ms),
-                snapshot_file(storage::join_path(path, k_bootstrap_file), bootstrap_content(), now_ms)}));
-    return dirs.format(files, io::random_uuid(random).to_string(), random, directory_id);
+    std::vector<storage::SmallFile> list;
+    for (std::size_t i = 0; i < dirs.directories().size(); ++i) {
+        const auto& directory = dirs.directories()[i];
+        if (directory.failed || directory.properties) continue;
+        if (plan.voters && i == dirs.metadata_directory()) {
+            const auto folder = storage::join_path(directory.path, k_metadata_folder);
+            TRY_STATUS(files.make_directories(folder));
+            list.push_back(snapshot_file(storage::join_path(folder, raft::snapshot_file_name({})),
+                                         voter_content(plan, now_ms), now_ms));
+        }
+        // The bootstrap file's folder is the one that holds the metadata folder: its fsync covers both.
+        list.push_back(snapshot_file(storage::join_path(directory.path, k_bootstrap_file),
+                                     bootstrap_content(plan), now_ms));
+    }
+    TRY_STATUS(storage::write_files_atomically(files, list));
+    return dirs.format(files, plan.cluster_id, random, plan.metadata_directory_id());
 }
 
 }  // namespace gregor::node

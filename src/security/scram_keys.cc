@@ -3,8 +3,6 @@
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 
-#include <string_view>
-
 #include "base/assert.h"
 
 namespace gregor::security {
@@ -40,6 +38,17 @@ ScramKeys scram_keys(ScramHash hash, Bytes salted_password) {
     const auto* digest = digest_of(hash);
     return {hashed(digest, hmac(digest, salted_password, "Client Key")),
             hmac(digest, salted_password, "Server Key")};
+}
+
+std::vector<std::byte> salted_password(std::string_view password, const PasswordSalting& salting) {
+    const auto* digest = digest_of(salting.hash);
+    std::vector<std::byte> out(static_cast<std::size_t>(EVP_MD_get_size(digest)));
+    const int made =
+        PKCS5_PBKDF2_HMAC(password.data(), static_cast<int>(password.size()), chars(salting.salt),
+                          static_cast<int>(salting.salt.size()), salting.iterations, digest,
+                          static_cast<int>(out.size()), reinterpret_cast<unsigned char*>(out.data()));
+    ASSERT(made == 1);
+    return out;
 }
 
 }  // namespace gregor::security

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string_view>
 #include <vector>
 
 #include "base/bytes.h"
@@ -16,5 +17,14 @@ struct ScramKeys {
 };
 
 ScramKeys scram_keys(ScramHash hash, Bytes salted_password);
+
+// Hi(password, salt, iterations): PBKDF2 over the hash's HMAC. The password is taken as its UTF-8 bytes, as
+// Kafka does.
+struct PasswordSalting {
+    ScramHash hash;
+    Bytes salt;
+    std::int32_t iterations = 4'096;
+};
+std::vector<std::byte> salted_password(std::string_view password, const PasswordSalting& salting);
 
 }  // namespace gregor::security

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <span>
 #include <string>
 
 namespace gregor::security {
@@ -30,6 +31,17 @@ TEST(ScramKeys, AreThoseOfThePeer) {
               "V1Ubw7+XgnJBffT/UCOo/Xfn14II8NFVj5tO5km2+dUHowl6ilwS7x+xMKJB0Vzt8ta9cPT0SlbgkEQZ8zddEQ==");
     EXPECT_EQ(base64(eve.server_key),
               "YalWVFueqRtlccyLO9xzm+28Biu7KxMwyvsMpe189fyAw/eIb10bH43YoCWPb3jhPWTESsVi3MuQ5EsWVOcwxw==");
+}
+
+// RFC 7677, section 3: user "user", password "pencil".
+TEST(ScramKeys, SaltAPasswordAsTheRfcDoes) {
+    constexpr unsigned char k_salt[] = {0x5b, 0x6d, 0x99, 0x68, 0x9d, 0x12, 0x35, 0x8e,
+                                        0xec, 0xa0, 0x4b, 0x14, 0x12, 0x36, 0xfa, 0x81};
+    const PasswordSalting salting{
+        .hash = ScramHash::sha_256, .salt = std::as_bytes(std::span(k_salt)), .iterations = 4'096};
+    const auto keys = scram_keys(ScramHash::sha_256, salted_password("pencil", salting));
+    EXPECT_EQ(base64(keys.server_key), "wfPLwcE6nTWhTAmQ7tl2KeoiWGPlZqQxSrmfPwDl2dU=");
+    EXPECT_EQ(base64(keys.stored_key), "WG5d8oPm3OtcPnkdi4Uo7BkeZkBFzpcXkuLmtbsT4qY=");
 }
 
 }  // namespace
