@@ -92,6 +92,9 @@ void Loop::fire_timers() {
 }
 
 void Loop::run() { context_.run(); }
+bool Loop::run_one(Duration patience) {
+    return context_.run_one_for(std::chrono::nanoseconds(patience.to_nanos())) > 0;
+}
 void Loop::stop() { context_.stop(); }
 
 // Dropping a task may queue another (a destructor that says goodbye), hence the repetition.

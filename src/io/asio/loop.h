@@ -36,6 +36,8 @@ public:
     void deliver(Task task);
 
     void run();
+    // Waits for one event at most so long, and handles it. False when there was none.
+    bool run_one(Duration patience);
     void stop();  // any thread
     // Drops everything that still waits; only when nothing runs any more.
     void discard_pending();

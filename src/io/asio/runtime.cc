@@ -144,5 +144,6 @@ void AsioRuntime::on_stop_signal(std::move_only_function<void(int)> hook) {
 }
 void AsioRuntime::run() { impl_->run(); }
 void AsioRuntime::stop() { impl_->stop(); }
+bool AsioRuntime::run_one(Duration patience) { return impl_->shard(ShardId{0}).loop.run_one(patience); }
 
 }  // namespace gregor::io

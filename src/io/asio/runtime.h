@@ -46,6 +46,10 @@ public:
     void run();
     void stop();  // any thread
 
+    // Instead of run(), for tools that block, with one shard: waits for an event and handles it. False when
+    // none came in that time.
+    bool run_one(Duration patience);
+
 private:
     class Impl;
     const std::unique_ptr<Impl> impl_;
