@@ -4,9 +4,14 @@
 #include <cstdio>
 
 #include "cli/command_table.h"
+#include "cli/consume.h"
+#include "cli/dump.h"
+#include "cli/groups.h"
+#include "cli/produce.h"
 #include "cli/serve.h"
 #include "cli/simulate.h"
 #include "cli/storage.h"
+#include "cli/topics.h"
 
 namespace {
 
@@ -20,10 +25,20 @@ std::string path_of(const CLI::App& app) {
     return path;
 }
 
+// A word where a command should be.
+std::string unknown_command(const CLI::App& app) {
+    for (const auto* chosen : app.get_subcommands()) return unknown_command(*chosen);
+    const auto words = app.remaining();
+    return words.empty() || words.front().starts_with('-') ? std::string() : words.front();
+}
+
 int explain(const CLI::App& app, const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
     const auto path = path_of(app);
-    fmt::print(stderr, "{}: {}; see {} --help\n", path, error.what(), path);
+    const bool lacks_command = error.get_name() == "RequiredError" && !unknown_command(app).empty();
+    const auto why = lacks_command ? fmt::format("there is no command {}", unknown_command(app))
+                                   : std::string(error.what());
+    fmt::print(stderr, "{}: {}; see {} --help\n", path, why, path);
     return path.starts_with("gregor storage") ? k_storage_usage_error : k_usage_error;
 }
 
@@ -35,6 +50,11 @@ int main(int argc, char** argv) {
     app.set_version_flag("--version", "gregor " GREGOR_VERSION);
     gregor::cli::CommandTable table(app);
     gregor::cli::add_serve(table);
+    gregor::cli::add_topics(table);
+    gregor::cli::add_groups(table);
+    gregor::cli::add_produce(table);
+    gregor::cli::add_consume(table);
+    gregor::cli::add_dump(table);
     gregor::cli::add_storage(table);
     gregor::cli::add_simulate(table);
     try {
