@@ -66,7 +66,8 @@ void Producer::schedule_next() {
 
 void Producer::produce_something() {
     if (stage_.winding_down) return;
-    const auto all = stage_.all_partitions();
+    auto all = stage_.all_partitions();
+    if (options_.topic) std::erase_if(all, [&](TopicPartition at) { return at.topic != *options_.topic; });
     const auto at = all[prng_.below(all.size())];
     auto& lane = lanes_[at];
     if (lane.unanswered.size() >= options_.batches_in_flight_max) return;

@@ -3,6 +3,7 @@
 
 #include <deque>
 #include <map>
+#include <optional>
 
 #include "gen/api/init_producer_id.h"
 #include "gen/api/produce.h"
@@ -17,6 +18,7 @@ struct ProducerOptions {
     std::size_t filling_max = 200;
     Duration pause_max = Duration::millis(400);  // between two batches
     std::size_t batches_in_flight_max = 5;       // per partition, as clients do
+    std::optional<std::uint32_t> topic{};        // only this one
 };
 
 // Idempotent: sends again what was not answered, in order, with the same sequences, up to five batches at a

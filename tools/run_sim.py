@@ -11,7 +11,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 BINARY = ROOT / "build/dev/gregor"
-WORKLOADS = ["cluster", "log"]
+WORKLOADS = ["cluster", "bank", "log"]
 SEEDS_FOR_A_BUG = 1000
 SUMMARY = re.compile(r"^(\d+) seeds, (\d+) failed", re.M)
 NEVER_HIT = re.compile(r"^fault points never hit:(.*)$", re.M)

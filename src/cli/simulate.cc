@@ -13,6 +13,7 @@
 #include "cli/command_table.h"
 #include "cli/seed_worker.h"
 #include "io/asio/machine.h"
+#include "sim/bank_workload.h"
 #include "sim/cluster_workload.h"
 #include "sim/log_workload.h"
 
@@ -24,8 +25,9 @@ constexpr std::uint64_t k_seeds_per_worker = 20;
 
 RunReport run_once(const SimulateOptions& options, std::uint64_t seed) {
     const sim::WorldOptions world{.seed = seed, .planted = options.planted, .verbose = options.verbose};
-    return options.workload == "log" ? sim::run_log_workload(world, {})
-                                     : sim::run_cluster_workload(world, {});
+    if (options.workload == "log") return sim::run_log_workload(world, {});
+    return options.workload == "bank" ? sim::run_bank_workload(world, {})
+                                      : sim::run_cluster_workload(world, {});
 }
 
 RunReport run_seed(const SimulateOptions& options, std::uint64_t seed) {
@@ -184,7 +186,7 @@ void add_simulate(CommandTable& table) {
     app.add_option("--seeds", options.seeds, "how many seeds");
     app.add_option("--minutes", options.minutes, "as many seeds as fit, instead of a number");
     app.add_option("--jobs", options.jobs, "processes that share the seeds");
-    app.add_option("--workload", options.workload, "cluster or log");
+    app.add_option("--workload", options.workload, "cluster, log or bank");
     app.add_option("--planted", options.planted,
                    "switch on a planted bug (test builds); success is to catch it");
     app.add_flag("--once", options.once, "run each seed once instead of comparing the traces of two runs");
@@ -192,8 +194,9 @@ void add_simulate(CommandTable& table) {
 }
 
 int run_simulation(const SimulateOptions& options) {
-    if (options.workload != "cluster" && options.workload != "log") {
-        fmt::print(stderr, "gregor: there is no workload \"{}\": give cluster or log\n", options.workload);
+    if (options.workload != "cluster" && options.workload != "log" && options.workload != "bank") {
+        fmt::print(stderr, "gregor: there is no workload \"{}\": give cluster, log or bank\n",
+                   options.workload);
         return 2;
     }
     if (!options.planted.empty() && !is_known_bug(options.planted)) {

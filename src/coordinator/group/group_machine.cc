@@ -221,8 +221,7 @@ void GroupMachine::remove(const std::string& group_id, Turn& turn, Done<ErrorCod
     if (group == nullptr) return turn.answer(std::move(done), ErrorCode::group_id_not_found);
     if (!group->is_empty()) return turn.answer(std::move(done), ErrorCode::non_empty_group);
     std::vector<CoordinatorRecord> records;
-    if (const auto* offsets = offsets_.find(group_id); offsets != nullptr)
-        for (const auto& [key, offset] : *offsets) records.push_back(offset_tombstone(group_id, key));
+    for (const auto& key : offsets_.keys(group_id)) records.push_back(offset_tombstone(group_id, key));
     records.push_back(group_tombstone(group_id));
     if (const auto appended = append_tombstones(std::move(records), turn); !appended)
         return done(std::unexpected(client_error_of(appended.error())));

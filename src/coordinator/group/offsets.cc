@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/assert.h"
+#include "base/fault.h"
 
 namespace gregor::coordinator {
 
@@ -37,7 +38,8 @@ void Offsets::complete_transaction(ProducerId producer_id, bool committed) {
     for (const auto& [where, entry] : entries) {
         const auto newer = order_.find(where);
         const bool overtaken = newer != order_.end() && newer->second > entry.order;
-        if (committed && !overtaken) committed_[where.group_id][where.key] = entry.offset;
+        const bool counts = committed || PLANTED_BUG("offsets_of_aborted_transactions_count");
+        if (counts && !overtaken) committed_[where.group_id][where.key] = entry.offset;
         if (!has_pending(where.group_id, where.key))
             order_.erase(where);
         else if (committed && !overtaken)
@@ -67,6 +69,17 @@ bool Offsets::has_pending(const std::string& group_id) const {
 bool Offsets::has_pending(const std::string& group_id, const OffsetKey& key) const {
     return std::ranges::any_of(
         pending_, [&](const auto& producer) { return producer.second.contains({group_id, key}); });
+}
+
+std::set<OffsetKey> Offsets::keys(const std::string& group_id) const {
+    std::set<OffsetKey> keys;
+    if (const auto* committed = find(group_id); committed != nullptr)
+        for (const auto& [key, offset] : *committed) keys.insert(key);
+    for (const auto& [producer, entries] : pending_) {
+        auto at = entries.lower_bound({group_id, {.topic = {}, .partition = INT32_MIN}});
+        for (; at != entries.end() && at->first.group_id == group_id; ++at) keys.insert(at->first.key);
+    }
+    return keys;
 }
 
 std::vector<std::string> Offsets::group_ids() const {

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -27,6 +28,8 @@ public:
     const CommittedOffset* find(const std::string& group_id, const OffsetKey& key) const;
     bool has_pending(const std::string& group_id) const;
     bool has_pending(const std::string& group_id, const OffsetKey& key) const;
+    // Of the group's committed and pending offsets.
+    std::set<OffsetKey> keys(const std::string& group_id) const;
     bool empty() const { return committed_.empty(); }
     // The groups that have offsets, in order of their ids.
     std::vector<std::string> group_ids() const;

@@ -81,6 +81,7 @@ void MarkerSender::attempt(std::uint64_t number) {
         jobs_.erase(found);
         return on_sent_(job);
     }
+    FAULT_POINT("markers_before_write");
     const auto& job = found->second;
     const auto partitions = job.partitions;  // an answer within the call may end the job
     writer_.write(job.end, partitions, OnWritten{anchor_, number, partitions});

@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "base/assert.h"
+#include "base/fault.h"
 
 namespace gregor::coordinator {
 namespace {
@@ -79,7 +80,8 @@ std::string_view state_name(TransactionState state) {
 bool Transaction::is_exhausted() const { return is_exhausted_epoch(producer.epoch); }
 
 bool Transaction::has_timed_out(std::int64_t now_ms) const {
-    return state == TransactionState::ongoing && start_ms + timeout_ms < now_ms;
+    constexpr auto k_never = std::numeric_limits<std::int32_t>::max();  // of two-phase commit (KIP-939)
+    return state == TransactionState::ongoing && timeout_ms != k_never && start_ms + timeout_ms < now_ms;
 }
 
 bool Transaction::is_expired(std::int64_t now_ms, std::int64_t expiration_ms) const {
@@ -136,7 +138,7 @@ Result<Transaction> initialised(const Transaction& current, const InitProducerRe
     }
     const bool goes_on = request.expected && (epoch == -1 || request.expected->epoch == epoch);
     if (!request.expected || goes_on) {
-        next.producer.epoch = bumped(epoch);
+        if (epoch == -1 || !PLANTED_BUG("init_without_a_new_epoch")) next.producer.epoch = bumped(epoch);
         next.last_epoch = goes_on ? epoch : std::int16_t{-1};
         return next;
     }

@@ -114,6 +114,16 @@ TEST(Transaction, WhatNeverBeganStartsWhenItIsAborted) {
     EXPECT_EQ(ending.producer.epoch, 4);
 }
 
+TEST(Transaction, TimeRunsOutOnlyWhileItIsOpen) {
+    auto current = at_epoch(3, TransactionState::ongoing);
+    EXPECT_FALSE(current.has_timed_out(60'400));
+    EXPECT_TRUE(current.has_timed_out(60'401));
+    EXPECT_FALSE(at_epoch(3, TransactionState::prepare_abort).has_timed_out(60'401));
+    EXPECT_FALSE(at_epoch(3, TransactionState::complete_abort).has_timed_out(60'401));
+    current.timeout_ms = INT32_MAX;  // as another broker wrote it for two-phase commit
+    EXPECT_FALSE(current.has_timed_out(INT64_MAX));
+}
+
 RecordView view_of(const CoordinatorRecord& record) {
     return {.key = Bytes(record.key),
             .value = record.value ? std::optional<Bytes>(Bytes(*record.value)) : std::nullopt};

@@ -28,6 +28,7 @@ struct SendWhenCommitted {
 
     void operator()(const Status& status) {
         if (!status) return;  // whoever loads next finds the record, or none
+        FAULT_POINT("transaction_prepared");
         environment->send_markers(std::move(job));
     }
 };
@@ -42,6 +43,8 @@ const Transaction* TxnMachine::find(const std::string& transactional_id) const {
 Status TxnMachine::put(const std::string& transactional_id, Transaction next, Turn& turn) {
     std::vector<CoordinatorRecord> records;
     records.push_back(transaction_record(transactional_id, next, environment_.finalised_version()));
+    if (next.state == TransactionState::ongoing && PLANTED_BUG("partitions_added_in_memory_only"))
+        records.clear();
     TRY_STATUS(turn.append(std::move(records)));
     transactions_[transactional_id] = std::move(next);
     watch_expiration(turn);
@@ -151,6 +154,7 @@ void TxnMachine::complete(const MarkerJob& job, Turn& turn) {
     const bool is_meant = current != nullptr && current->is_ending() &&
                           current->producer == ProducerIdentity{job.end.producer_id, job.end.epoch};
     if (!is_meant) return;
+    FAULT_POINT("transaction_before_complete");
     const auto written = put(job.transactional_id, completed(*current, turn.wall_clock_ms()), turn);
     ASSERT(written.has_value());  // smaller than the record before
 }
@@ -262,7 +266,7 @@ void TxnMachine::on_loaded(Turn& turn) {
     bool any_open = false;
     for (const auto& [id, transaction] : transactions_) {
         any_open = any_open || transaction.state == TransactionState::ongoing;
-        if (!transaction.is_ending()) continue;
+        if (!transaction.is_ending() || PLANTED_BUG("markers_forgotten_at_load")) continue;
         REACHED("transaction_resumed");
         environment_.send_markers(job_of(id, transaction));
     }
