@@ -20,7 +20,7 @@ async function admin(bootstrap) {
     grow: (topic, partitions) => call('createPartitions', topic, partitions),
     remove: (topic) => call('deleteTopic', topic),
     describe: async (topic) => {
-      const { topics } = await promisify(teller.getMetadata).call(teller, { topic, timeout: PATIENCE_MS })
+      const { topics } = await promisify(teller.getMetadata).call(teller, { topic, allTopics: false, timeout: PATIENCE_MS })
       return topics[0].partitions.map(({ id, leader, replicas, isrs }) => ({ id, leader, replicas, isr: isrs }))
     },
     offsets: async (topic, partition) => {

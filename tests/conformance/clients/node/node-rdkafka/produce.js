@@ -14,13 +14,21 @@ async function producer(bootstrap, { topic, codec, acks, idempotence }) {
     'linger.ms': 5,
     dr_cb: true,
   }, { acks: acks === 'all' ? -1 : Number(acks), 'message.timeout.ms': 2 * PATIENCE_MS })
-  client.on('delivery-report', (error, report) => report.opaque(error, acks === '0' ? null : report.offset))
+  let unanswered = 0
+  client.on('delivery-report', (error, report) => {
+    unanswered--
+    report.opaque(error, acks === '0' ? null : report.offset)
+  })
   await connected(client)
   client.setPollInterval(5)
   return {
-    send: (record, done) => send(client, topic, record, done),
+    send: (record, done) => {
+      unanswered++
+      return send(client, topic, record, done)
+    },
     close: async () => {
       await promisify(client.flush).call(client, 2 * PATIENCE_MS)
+      while (unanswered > 0) await sleep(5) // flush counts what was delivered, reported or not
       await disconnect(client)
     },
   }
