@@ -96,7 +96,8 @@ def expanded(codec: int, payload: bytes) -> str:
 
 
 def view(data: bytes | None) -> list[dict] | None:
-    """What a fetch answers, batch by batch; what is left of a cut one is told by its size alone."""
+    """What a fetch answers, batch by batch. Of a cut one, what comes behind whole ones is nothing to a client; what comes
+    alone is told by its size."""
     if data is None:
         return None
     found, at = [], 0
@@ -106,7 +107,7 @@ def view(data: bytes | None) -> list[dict] | None:
             break
         found.append(batch_view(data[at:end]))
         at = end
-    if at < len(data):
+    if at < len(data) and not found:
         found.append({"cut": len(data) - at, "bytes": data[at:at + 12].hex()})
     return found
 

@@ -77,7 +77,7 @@ ONLY_IN = {
 
 # What names an element of a list.
 IDENTITY = ("name", "topic", "topic_name", "topic_id", "group_id", "index", "partition_index", "partition", "member_id",
-            "group_instance_id", "client_id")
+            "group_instance_id", "client_id", "resource_type", "resource_name", "user")
 
 # Kafka answers these in the order of a hash table, or shuffled on purpose.
 UNORDERED = {
@@ -107,6 +107,9 @@ UNORDERED = {
     "DescribeConfigsResponse.results.configs",
     "DescribeLogDirsResponse.results.topics",
     "DescribeLogDirsResponse.results.topics.partitions",
+    "AlterClientQuotasResponse.entries",
+    "AlterUserScramCredentialsResponse.results",
+    "DescribeUserScramCredentialsResponse.results",
     "DescribeClientQuotasResponse.entries",
     "DescribeClientQuotasResponse.entries.values",
     "IncrementalAlterConfigsResponse.responses",

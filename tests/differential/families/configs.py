@@ -5,6 +5,7 @@ from family import Family
 TOPICS = ["@a", "@b", "@c"]
 GROUPS = ["@g1", "@g2"]
 TOPIC, BROKER, LOGGER, METRICS, GROUP = 2, 4, 8, 16, 32
+LONGEST = 1000  # Kafka stumbles over an error message that quotes a value of 2^15 - 1
 SET, DELETE, APPEND, SUBTRACT = 0, 1, 2, 3
 VALUES = {
     TOPIC: [("retention.ms", ("1000", "-1", "-2", "x", "", " 5 ", None)),
@@ -49,14 +50,22 @@ class ConfigsFamily(Family):
         def entries(kind):
             return [self.entry(kind) | {"config_operation": dice.choice((SET, SET, SET, DELETE, APPEND, SUBTRACT, 4, -1))}
                     for _ in range(dice.choice((0, 1, 1, 1, 2)))]
-        return self.step("IncrementalAlterConfigs", {"resources": self.resources(entries), "validate_only": dice.maybe(0.2)})
+        return self.change("IncrementalAlterConfigs", self.resources(entries))
 
     def replace(self):
         dice = self.dice
 
         def entries(kind):
             return [self.entry(kind) for _ in range(dice.choice((0, 1, 1, 2)))]
-        return self.step("AlterConfigs", {"resources": self.resources(entries), "validate_only": dice.maybe(0.2)})
+        return self.change("AlterConfigs", self.resources(entries))
+
+    def change(self, api: str, resources: list):
+        """The oldest versions have no strings as long as the longest value, nor as long as what is said of it."""
+        step = self.step(api, {"resources": resources, "validate_only": self.dice.maybe(0.2)})
+        if step.version < self.apis[api].request.flexible:
+            for config in (config for resource in resources for config in resource["configs"]):
+                config["value"] = config["value"] and config["value"][:LONGEST]
+        return step
 
     def describe(self):
         resources = [self.resource() | {"configuration_keys": self.dice.choice((None, None, ["retention.ms", "cleanup.policy"]))}
