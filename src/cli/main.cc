@@ -2,6 +2,8 @@
 #include <fmt/format.h>
 
 #include <cstdio>
+#include <string>
+#include <string_view>
 
 #include "cli/command_table.h"
 #include "cli/consume.h"
@@ -42,6 +44,16 @@ int explain(const CLI::App& app, const CLI::ParseError& error) {
     return path.starts_with("gregor storage") ? k_storage_usage_error : k_usage_error;
 }
 
+void add_tools(gregor::cli::CommandTable& table) {
+    gregor::cli::add_topics(table);
+    gregor::cli::add_groups(table);
+    gregor::cli::add_produce(table);
+    gregor::cli::add_consume(table);
+    gregor::cli::add_dump(table);
+    gregor::cli::add_storage(table);
+    gregor::cli::add_simulate(table);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -50,13 +62,8 @@ int main(int argc, char** argv) {
     app.set_version_flag("--version", "gregor " GREGOR_VERSION);
     gregor::cli::CommandTable table(app);
     gregor::cli::add_serve(table);
-    gregor::cli::add_topics(table);
-    gregor::cli::add_groups(table);
-    gregor::cli::add_produce(table);
-    gregor::cli::add_consume(table);
-    gregor::cli::add_dump(table);
-    gregor::cli::add_storage(table);
-    gregor::cli::add_simulate(table);
+    // A broker starts without the options of the tools.
+    if (argc < 2 || std::string_view(argv[1]) != "serve") add_tools(table);
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {

@@ -12,8 +12,12 @@ namespace gregor::raft {
 
 Status check_single_voter(const RaftConfig& config, const RaftStart& start) {
     if (start.voters.empty())
-        return fail(ErrorCode::inconsistent_voter_set,
-                    "the metadata log names no voters: format the directory first");
+        return fail(
+            ErrorCode::inconsistent_voter_set,
+            "the metadata log names no voters: a quorum of controller.quorum.voters is not served yet, and "
+            "neither is one without initial controllers; format an empty directory with gregor storage "
+            "format "
+            "--standalone");
     const auto self = std::ranges::find(start.voters, config.node_id, &Voter::id);
     if (self == start.voters.end()) {
         return fail(
