@@ -15,7 +15,7 @@ func (p *program) administer(verb, bootstrap string, given *arguments) error {
 	if err != nil {
 		return err
 	}
-	admin, err := p.library.Admin(bootstrap)
+	admin, err := p.client.Admin(bootstrap)
 	if err != nil {
 		return err
 	}

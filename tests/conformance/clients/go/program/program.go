@@ -15,14 +15,14 @@ import (
 const usage = "PROGRAM VERB BOOTSTRAP key=value..."
 
 type program struct {
-	library Library
+	client  Library
 	printer printer
 	input   io.Reader
 }
 
 // Main runs the verb of the command line with a library.
 func Main(library Library) {
-	p := &program{library: library, printer: printer{sink: os.Stdout}, input: os.Stdin}
+	p := &program{client: library, printer: printer{sink: os.Stdout}, input: os.Stdin}
 	if err := p.run(os.Args[1:]); err != nil {
 		if number, answered := library.ErrorNumber(err); answered {
 			p.printer.line("error %d", number)
@@ -54,11 +54,11 @@ func (p *program) run(words []string) error {
 func (p *program) about() error {
 	build, _ := debug.ReadBuildInfo()
 	for _, module := range build.Deps {
-		if module.Path == p.library.Module() {
+		if module.Path == p.client.Module() {
 			p.printer.line("version %s %s", module.Path[strings.LastIndex(module.Path, "/")+1:], module.Version)
 		}
 	}
-	for _, lack := range p.library.Lacks() {
+	for _, lack := range p.client.Lacks() {
 		p.printer.line("not %s: %s", lack.Row, lack.Reason)
 	}
 	return nil
@@ -74,7 +74,7 @@ func (p *program) produce(bootstrap string, given *arguments) error {
 	if err := given.done(); err != nil {
 		return err
 	}
-	producer, err := p.library.Producer(bootstrap, options)
+	producer, err := p.client.Producer(bootstrap, options)
 	if err != nil {
 		return err
 	}
@@ -114,7 +114,7 @@ func (p *program) consume(bootstrap string, given *arguments) error {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	ready := func() { p.printer.line("ready") }
-	return p.library.Consume(ctx, bootstrap, options, ready, p.taker(count, cancel))
+	return p.client.Consume(ctx, bootstrap, options, ready, p.taker(count, cancel))
 }
 
 func (p *program) member(bootstrap string, given *arguments) error {
@@ -137,7 +137,7 @@ func (p *program) member(bootstrap string, given *arguments) error {
 			cancel()
 		}()
 	}
-	return p.library.Member(ctx, bootstrap, options, p.taker(count, cancel))
+	return p.client.Member(ctx, bootstrap, options, p.taker(count, cancel))
 }
 
 // taker prints as many records as are wanted (all of them if the number is negative) and calls enough after the last.
