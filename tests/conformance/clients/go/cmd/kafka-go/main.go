@@ -2,8 +2,8 @@
 package main
 
 import (
-	"gregor/conformance/segmentio"
 	"gregor/conformance/program"
+	"gregor/conformance/segmentio"
 )
 
 func main() { program.Main(segmentio.Library{}) }

@@ -2,8 +2,8 @@
 package main
 
 import (
-	"gregor/conformance/sarama"
 	"gregor/conformance/program"
+	"gregor/conformance/sarama"
 )
 
 func main() { program.Main(sarama.Library{}) }
