@@ -15,7 +15,7 @@ FOREIGN = [
     (re.compile(r"<(sys/|netinet/|arpa/|linux/|unistd\.h|fcntl\.h|signal\.h|csignal|poll\.h|thread|mutex|pthread\.h|filesystem|fstream)"),
      {"io/asio", "cli"}),
     (re.compile(r"<(zlib|zstd|lz4\w*|snappy[\w-]*|isa-l/?\w*)\.h>"), {"records"}),
-    (re.compile(r"<re2/"), {"coordinator"}),
+    (re.compile(r"<(re2/|xxhash\.h)"), {"coordinator"}),
     (re.compile(r"<(spdlog/|spdlog\.h)"), {"base"}),
     (re.compile(r"<CLI/"), {"cli", "node"}),
 ]

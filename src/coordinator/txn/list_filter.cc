@@ -1,10 +1,10 @@
 #include "coordinator/txn/list_filter.h"
 
-#include <re2/re2.h>
-
 #include <algorithm>
 #include <array>
 #include <utility>
+
+#include "coordinator/group/consumer/regular_expression.h"
 
 namespace gregor::coordinator {
 namespace {
@@ -23,13 +23,7 @@ bool admits(const List& wanted, const Value& value) {
 
 class TxnListFilter::Pattern {
 public:
-    explicit Pattern(const std::string& text) : expression_(text, RE2::Quiet) {}
-    bool ok() const { return expression_.ok(); }
-    const std::string& error() const { return expression_.error(); }
-    bool matches(const std::string& id) const { return RE2::FullMatch(id, expression_); }
-
-private:
-    RE2 expression_;
+    RegularExpression expression;
 };
 
 TxnListFilter::TxnListFilter(Wishes wishes, std::unique_ptr<Pattern> pattern)
@@ -40,10 +34,8 @@ TxnListFilter::~TxnListFilter() = default;
 
 Result<TxnListFilter> TxnListFilter::make(Wishes wishes) {
     std::unique_ptr<Pattern> pattern;
-    if (!wishes.id_pattern.empty()) {
-        pattern = std::make_unique<Pattern>(wishes.id_pattern);
-        if (!pattern->ok()) return fail(ErrorCode::invalid_regular_expression, pattern->error());
-    }
+    if (!wishes.id_pattern.empty())
+        pattern = std::make_unique<Pattern>(TRY(RegularExpression::compile(wishes.id_pattern)));
     return TxnListFilter(std::move(wishes), std::move(pattern));
 }
 
@@ -51,7 +43,7 @@ bool TxnListFilter::passes(const ListedTransaction& transaction, std::int64_t no
     if (!admits(wishes_.producer_ids, transaction.producer_id)) return false;
     if (!admits(wishes_.states, transaction.state)) return false;
     if (wishes_.duration_ms >= 0 && now_ms - transaction.start_ms <= wishes_.duration_ms) return false;
-    return pattern_ == nullptr || pattern_->matches(transaction.transactional_id);
+    return pattern_ == nullptr || pattern_->expression.matches(transaction.transactional_id);
 }
 
 std::vector<std::string> TxnListFilter::unknown_states() const {
