@@ -122,7 +122,7 @@ void ConsumerGroupMemberMetadataValue::encode([[maybe_unused]] Writer& w, [[mayb
         if (classic_member_metadata) classic_member_metadata->encode(w, v);
         w.end_tag(mark);
     }
-    w.unknown_tags(unknown_tags, 0);
+    w.unknown_tags(unknown_tags);
 }
 
 void ConsumerGroupMemberMetadataValue::describe(Describer& d, [[maybe_unused]] std::int16_t v) const {
