@@ -29,7 +29,7 @@ rd_kafka_t* start(rd_kafka_type_t type, rd_kafka_conf_t* conf);
 
 // Bytes as lines have them: x and hex digits, or - for null.
 void print_bytes(const void* data, size_t size);
-void* decode_bytes(char* text, size_t* size); // in place; null for -
+void* decode_bytes(char* text, size_t* size);  // in place; null for -
 void print_record(const rd_kafka_message_t* message);
 
 void produce(const Wanted* wanted);
