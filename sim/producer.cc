@@ -11,6 +11,10 @@ namespace gregor::sim {
 Producer::Producer(Machine& machine, Stage& stage, ProducerOptions options)
     : Actor(machine, stage), options_(options), identity_(stage.ledger.new_producer()) {}
 
+bool Producer::has_all_answers() const {
+    return std::ranges::all_of(lanes_, [](const auto& entry) { return entry.second.unanswered.empty(); });
+}
+
 void Producer::begin() {
     if (options_.idempotent && producer_id_ < 0) return init();
     for (auto& [at, lane] : lanes_) send_waiting(at);

@@ -27,6 +27,9 @@ class Producer final : public Actor {
 public:
     Producer(Machine& machine, Stage& stage, ProducerOptions options);
 
+    // Every batch that it made has its answer.
+    bool has_all_answers() const;
+
 private:
     struct Batch {
         std::uint32_t first = 0;  // the number of its first record
