@@ -97,6 +97,8 @@ TEST_F(Elections, NothingToDoOnOneBroker) {
     EXPECT_EQ(elect(0, std::nullopt), "0");
     EXPECT_EQ(elect(1, std::nullopt), "0");
     EXPECT_EQ(elect(5, std::nullopt), "42");
+    EXPECT_EQ(elect(5, {{{"r", 0}, {"nope", 9}}}), "42 r-0:42 nope-9:42");
+    EXPECT_EQ(elect(5, std::vector<std::pair<std::string_view, int>>{}), "0");
     EXPECT_TRUE(world.new_records().empty());
 }
 
@@ -145,6 +147,20 @@ TEST_F(Reassignments, OnOneBroker) {
     const auto listed =
         world.call<msg::ListPartitionReassignmentsResponse>(msg::ListPartitionReassignmentsRequest{});
     EXPECT_TRUE(listed.topics.empty());
+}
+
+TEST_F(Reassignments, WordsAsThePeerHasThem) {
+    msg::AlterPartitionReassignmentsRequest request;
+    request.allow_replication_factor_change = false;
+    const auto empty = world.call<msg::AlterPartitionReassignmentsResponse>(request);
+    EXPECT_TRUE(empty.allow_replication_factor_change);  // a response that nobody filled
+    EXPECT_EQ(empty.error_message, "");
+    auto& topic = request.topics.emplace_back();
+    topic.name = "r";
+    topic.partitions.emplace_back().replicas = std::nullopt;
+    const auto nothing_to_cancel = world.call<msg::AlterPartitionReassignmentsResponse>(request);
+    EXPECT_FALSE(nothing_to_cancel.error_message);
+    EXPECT_FALSE(nothing_to_cancel.responses.at(0).partitions.at(0).error_message);
 }
 
 TEST_F(Reassignments, AReplicaThatGoesTakesItsEpochAlong) {
@@ -387,6 +403,12 @@ TEST_F(Scram, CredentialsAsThePeerTakesThem) {
     EXPECT_EQ(alter({{"nob", 1}}, {{"dan", 1}}), "nob:91 dan:0 1");
     EXPECT_EQ(alter({{"bob", 1}}, {}), "bob:0 1");
     EXPECT_EQ(alter({{"bob", 1}}, {}), "bob:91 0");
+    // Trouble with a user stays; only what would have been done can be altered twice.
+    EXPECT_EQ(alter({{"nob", 1}}, {{"nob", 1}}), "nob:91 0");
+    EXPECT_EQ(alter({{"nob", 1}, {"nob", 9}}, {}), "nob:91 0");
+    EXPECT_EQ(alter({}, {{"bob", 9}, {"bob", 1}}), "bob:33 0");
+    EXPECT_EQ(alter({}, {{"bob", 1}, {"bob", 9}}), "bob:92 0");
+    EXPECT_EQ(alter({{"eve", 2}, {"eve", 2}}, {{"eve", 2}}), "eve:92 0");
     const auto* eve = world.controller.state().scram_credentials.find(metadata::ScramKey{2, "eve"});
     ASSERT_NE(eve, nullptr);
     EXPECT_EQ(eve->iterations, 8192);

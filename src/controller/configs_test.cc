@@ -234,6 +234,8 @@ TEST_F(Configs, ClientMetricsHaveRulesOfTheirOwn) {
     EXPECT_EQ(of("interval.ms", "1"), "42");
     EXPECT_EQ(of("interval.ms", "99999999"), "42");
     EXPECT_EQ(of("interval.ms", "x"), "40");
+    // Names are looked at before values.
+    EXPECT_EQ(alter({{client_metrics, "m", {{"interval.ms", set, "x"}, {"no.such", set, "1"}}}}, true), "42");
     EXPECT_EQ(of("nokey", "1"), "42");
 }
 

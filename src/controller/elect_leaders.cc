@@ -18,8 +18,9 @@ public:
         : request_(request), context_(context), is_unclean_(request.election_type == k_unclean) {}
 
     Decision<msg::ElectLeadersResponse> decide() {
+        if (request_.topic_partitions && request_.topic_partitions->empty()) return std::move(decision_);
         if (request_.election_type != k_preferred && request_.election_type != k_unclean) {
-            decision_.response.error_code = ErrorCode::invalid_request;
+            refuse(fmt::format("Unknown election type {}", request_.election_type));
             return std::move(decision_);
         }
         if (request_.topic_partitions) {
@@ -31,6 +32,23 @@ public:
     }
 
 private:
+    // The whole request; whoever named partitions is told for each of them.
+    void refuse(std::string why) {
+        decision_.response.error_code = ErrorCode::invalid_request;
+        if (!request_.topic_partitions) return;
+        const auto message = decision_.keep(std::move(why));
+        for (const auto& topic : *request_.topic_partitions) {
+            auto& row = decision_.response.replica_election_results.emplace_back();
+            row.topic = topic.topic;
+            for (const auto number : topic.partitions) {
+                auto& result = row.partition_result.emplace_back();
+                result.partition_id = number;
+                result.error_code = ErrorCode::invalid_request;
+                result.error_message = message;
+            }
+        }
+    }
+
     void elect_named(std::string_view name, const List<std::int32_t>& partitions) {
         auto& row = decision_.response.replica_election_results.emplace_back();
         row.topic = name;

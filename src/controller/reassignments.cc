@@ -87,6 +87,7 @@ public:
 
     Decision<msg::AlterPartitionReassignmentsResponse> decide() {
         auto& response = decision_.response;
+        if (request_.topics.empty()) return std::move(decision_);  // with the defaults of every field
         response.allow_replication_factor_change = request_.allow_replication_factor_change;
         response.error_message = std::nullopt;
         for (const auto& topic : request_.topics) {
@@ -99,7 +100,8 @@ public:
                 const auto status = reassign(topic.name, wish);
                 if (status) continue;
                 result.error_code = status.error().code;
-                result.error_message = decision_.keep(status.error().detail);
+                if (!status.error().detail.empty())
+                    result.error_message = decision_.keep(status.error().detail);
             }
         }
         return std::move(decision_);
@@ -151,7 +153,7 @@ private:
 
     static Result<Brokers> reverted(const metadata::Partition& partition) {
         if (partition.adding_replicas.empty() && partition.removing_replicas.empty())
-            return fail(ErrorCode::no_reassignment_in_progress, "No partition reassignment is in progress.");
+            return fail(ErrorCode::no_reassignment_in_progress, "");  // the code says it all
         Brokers replicas = partition.replicas;
         std::erase_if(replicas,
                       [&partition](BrokerId broker) { return contains(partition.adding_replicas, broker); });

@@ -1,7 +1,8 @@
 // AlterUserScramCredentials v0 (KIP-554). A user succeeds or fails as a whole; passwords come salted and
 // leave as the two keys that a server needs.
 #include <map>
-#include <set>
+#include <optional>
+#include <vector>
 
 #include "controller/administration.h"
 #include "gen/meta/remove_user_scram_credential.h"
@@ -23,16 +24,33 @@ public:
         : request_(request), context_(context) {}
 
     Decision<msg::AlterUserScramCredentialsResponse> decide() {
-        for (const auto& deletion : request_.deletions) ++mentions_[deletion.name];
-        for (const auto& upsertion : request_.upsertions) ++mentions_[upsertion.name];
-        for (const auto& deletion : request_.deletions) answer(deletion.name, remove(deletion));
-        for (const auto& upsertion : request_.upsertions) answer(upsertion.name, set(upsertion));
+        for (const auto& deletion : request_.deletions) {
+            auto& user = mention(deletion.name);
+            if (user.status) user.status = remove(deletion, user);
+        }
+        for (const auto& upsertion : request_.upsertions) {
+            auto& user = mention(upsertion.name);
+            if (user.status) user.status = set(upsertion, user);
+        }
+        for (const auto name : order_) answer(name, users_.at(name));
         return std::move(decision_);
     }
 
 private:
-    Status check(std::string_view user, std::int8_t mechanism) const {
-        if (mentions_.at(user) > 1) {
+    // What becomes of one user. The first trouble with one stays, whatever else the request wants of them.
+    struct User {
+        Status status;
+        std::optional<Slice> record;
+    };
+
+    User& mention(std::string_view name) {
+        const auto [at, is_new] = users_.try_emplace(name);
+        if (is_new) order_.push_back(name);
+        return at->second;
+    }
+
+    Status check(std::string_view name, std::int8_t mechanism, const User& user) const {
+        if (user.record) {
             return fail(ErrorCode::duplicate_resource,
                         "A user credential cannot be altered twice in the same request");
         }
@@ -41,14 +59,15 @@ private:
                 ErrorCode::unsupported_version,
                 "The metadata.version of this cluster has no SCRAM credentials: raise it to 11 or more");
         }
-        if (user.empty()) return fail(ErrorCode::unacceptable_credential, "Username must not be empty");
+        if (name.empty()) return fail(ErrorCode::unacceptable_credential, "Username must not be empty");
         if (mechanism != k_sha_256 && mechanism != k_sha_512)
             return fail(ErrorCode::unsupported_sasl_mechanism, "Unknown SCRAM mechanism");
         return {};
     }
 
-    Status remove(const msg::AlterUserScramCredentialsRequest::ScramCredentialDeletion& deletion) {
-        TRY_STATUS(check(deletion.name, deletion.mechanism));
+    Status remove(const msg::AlterUserScramCredentialsRequest::ScramCredentialDeletion& deletion,
+                  User& user) {
+        TRY_STATUS(check(deletion.name, deletion.mechanism, user));
         const metadata::ScramKey key{deletion.mechanism, std::string(deletion.name)};
         if (!context_.state.scram_credentials.contains(key)) {
             return fail(ErrorCode::resource_not_found,
@@ -57,12 +76,12 @@ private:
         msg::RemoveUserScramCredentialRecord record;
         record.name = deletion.name;
         record.mechanism = deletion.mechanism;
-        decision_.records.push_back(metadata::encode_record(record, 0));
+        user.record = metadata::encode_record(record, 0);
         return {};
     }
 
-    Status set(const msg::AlterUserScramCredentialsRequest::ScramCredentialUpsertion& upsertion) {
-        TRY_STATUS(check(upsertion.name, upsertion.mechanism));
+    Status set(const msg::AlterUserScramCredentialsRequest::ScramCredentialUpsertion& upsertion, User& user) {
+        TRY_STATUS(check(upsertion.name, upsertion.mechanism, user));
         if (upsertion.iterations < k_iterations_min)
             return fail(ErrorCode::unacceptable_credential, "Too few iterations");
         if (upsertion.iterations > k_iterations_max)
@@ -79,25 +98,23 @@ private:
         record.stored_key = keys.stored_key;
         record.server_key = keys.server_key;
         record.iterations = upsertion.iterations;
-        decision_.records.push_back(metadata::encode_record(record, 0));
+        user.record = metadata::encode_record(record, 0);
         return {};
     }
 
-    // A user who was named twice is answered once.
-    void answer(std::string_view user, const Status& status) {
-        if (!answered_.insert(user).second) return;
+    void answer(std::string_view name, User& user) {
         auto& row = decision_.response.results.emplace_back();
-        row.user = user;
+        row.user = name;
         row.error_message = std::nullopt;
-        if (status) return;
-        row.error_code = status.error().code;
-        row.error_message = decision_.keep(status.error().detail);
+        if (user.status) return decision_.records.push_back(std::move(*user.record));
+        row.error_code = user.status.error().code;
+        row.error_message = decision_.keep(user.status.error().detail);
     }
 
     const msg::AlterUserScramCredentialsRequest& request_;
     const DecisionContext& context_;
-    std::map<std::string_view, int> mentions_;
-    std::set<std::string_view> answered_;
+    std::map<std::string_view, User> users_;
+    std::vector<std::string_view> order_;
     Decision<msg::AlterUserScramCredentialsResponse> decision_;
 };
 

@@ -107,12 +107,7 @@ Status check_match(std::string_view pattern) {
 }
 
 Status check_client_metrics_config(std::string_view name, std::string_view value) {
-    const auto* key = find_config(ConfigScope::client_metrics, name);
-    if (key == nullptr) {
-        return fail(ErrorCode::invalid_request,
-                    fmt::format("Unknown client metrics configuration: {}", name));
-    }
-    TRY_STATUS(check_config_value(*key, value));
+    TRY_STATUS(check_config_value(*find_config(ConfigScope::client_metrics, name), value));
     if (name == "interval.ms") {
         const auto interval = to_int64(value);
         if (interval >= k_push_interval_min_ms && interval <= k_push_interval_max_ms) return {};
@@ -338,6 +333,11 @@ Status check_group_configs(const ConfigContext& context, const ConfigMap& overri
 }
 
 Status check_client_metrics_configs(const ConfigMap& overrides) {
+    for (const auto& [name, value] : overrides) {
+        if (find_config(ConfigScope::client_metrics, name) != nullptr) continue;
+        return fail(ErrorCode::invalid_request,
+                    fmt::format("Unknown client metrics configuration: {}", name));
+    }
     for (const auto& [name, value] : overrides) {
         TRY_STATUS(check_length(name, value));
         TRY_STATUS(check_client_metrics_config(name, value));

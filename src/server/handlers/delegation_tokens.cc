@@ -14,12 +14,20 @@ constexpr std::int16_t k_requester_from = 3;  // CreateDelegationToken: somebody
 
 }  // namespace
 
-void handle_create_delegation_token(const msg::CreateDelegationTokenRequest&, RequestContext& context,
+// Whose token it would be: whom the request names, else who asks. Kafka fails over a name without a type.
+void handle_create_delegation_token(const msg::CreateDelegationTokenRequest& request, RequestContext& context,
                                     Completion<msg::CreateDelegationTokenResponse> done) {
     msg::CreateDelegationTokenResponse response;
     response.error_code = ErrorCode::delegation_token_request_not_allowed;
     response.principal_type = context.principal().type;
     response.principal_name = context.principal().name;
+    const bool names_owner = request.owner_principal_name && !request.owner_principal_name->empty();
+    if (names_owner && !request.owner_principal_type) {
+        response.error_code = ErrorCode::unknown_server_error;
+    } else if (names_owner) {
+        response.principal_type = *request.owner_principal_type;
+        response.principal_name = *request.owner_principal_name;
+    }
     if (context.api_version() >= k_requester_from) {
         response.token_requester_principal_type = context.principal().type;
         response.token_requester_principal_name = context.principal().name;

@@ -55,13 +55,20 @@ TEST_F(DeleteRecordsTest, EveryVersionIsAnswered) {
 }
 
 TEST_F(DeleteRecordsTest, RowsFailOnTheirOwn) {
-    EXPECT_EQ(ask(2, {{"t", 0, 4},
-                      {"t", 1, -1},
-                      {"t", 2, 0},
-                      {"other", 0, 0},
-                      {"__consumer_offsets", 0, 0},
-                      {"t", 0, -1}}),
-              "t-0 1 -1, t-1 0 0, t-2 3 -1, other-0 3 -1, __consumer_offsets-0 17 -1, t-0 0 3");
+    EXPECT_EQ(ask(2, {{"t", 0, 4}, {"t", 1, -1}, {"t", 2, 0}, {"other", 0, 0}, {"__consumer_offsets", 0, 0}}),
+              "t-0 1 -1, t-1 0 0, t-2 3 -1, other-0 3 -1, __consumer_offsets-0 17 -1");
+}
+
+// Seen at the peer, which keeps partitions in a map.
+TEST_F(DeleteRecordsTest, OfAPartitionNamedTwiceTheLastOffsetCounts) {
+    EXPECT_EQ(ask(2, {{"t", 0, -1}, {"t", 1, 0}, {"other", 0, 0}, {"t", 0, 4}, {"other", 0, 1}}),
+              "t-0 1 -1, t-1 0 0, other-0 3 -1");
+    EXPECT_EQ(ask(2, {{"t", 0, 4}, {"t", 0, 2}}), "t-0 0 2");
+    DeleteRecordsRequest request;
+    request.topics.emplace_back().name = "t";
+    DeleteRecords nothing(broker, &handle_delete_records, 2, request);
+    broker.world.settle();
+    EXPECT_TRUE(nothing->topics.empty());
 }
 
 TEST_F(DeleteRecordsTest, AsksForDeleteOnTheTopic) {

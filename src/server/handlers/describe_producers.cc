@@ -1,8 +1,10 @@
 // DescribeProducers v0 (KIP-664): who writes to a partition, as its leader knows them.
 #include "gen/api/describe_producers.h"
 
+#include <deque>
 #include <memory>
 #include <optional>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -68,7 +70,11 @@ private:
         const auto valid = metadata::check_topic_name(name);
         const auto* topic = valid ? image_->topic(name) : nullptr;
         if (topic != nullptr && topic->partitions.contains(index)) return TopicPartitionId{topic->id, index};
-        row.error_code = valid ? ErrorCode::unknown_topic_or_partition : ErrorCode::invalid_topic_exception;
+        row.error_code = ErrorCode::unknown_topic_or_partition;
+        if (!valid) {
+            row.error_code = valid.error().code;
+            row.error_message = texts_.emplace_back(valid.error().detail);
+        }
         return std::nullopt;
     }
 
@@ -76,6 +82,7 @@ private:
     RequestContext& context_;
     const Ref<const metadata::Image> image_;
     DescribeProducersResponse response_;
+    std::deque<std::string> texts_;                             // the response views them
     std::vector<std::pair<std::size_t, std::size_t>> waiting_;  // topic row, partition row
 };
 

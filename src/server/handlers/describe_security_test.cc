@@ -139,6 +139,17 @@ TEST_F(DescribeSecurityTest, TokensNeedAuthentication) {
         EXPECT_EQ(response.principal_name, "alice");
         EXPECT_EQ(response.expiry_timestamp_ms, -1);
     }
+    msg::CreateDelegationTokenRequest request;
+    request.owner_principal_type = "User";
+    request.owner_principal_name = "bob";
+    const auto for_bob = cluster.ask(&handle_create_delegation_token, 3, request);
+    EXPECT_EQ(for_bob.error_code, ErrorCode::delegation_token_request_not_allowed);
+    EXPECT_EQ(for_bob.principal_name, "bob");
+    EXPECT_EQ(for_bob.token_requester_principal_name, "alice");
+    request.owner_principal_type = std::nullopt;
+    const auto for_nobody = cluster.ask(&handle_create_delegation_token, 3, request);
+    EXPECT_EQ(for_nobody.error_code, ErrorCode::unknown_server_error);
+    EXPECT_EQ(for_nobody.principal_name, "alice");
 }
 
 }  // namespace

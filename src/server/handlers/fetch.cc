@@ -4,6 +4,7 @@
 //                  v17 directory id · v18 high watermark of the follower
 // Runs on the connection's shard; partitions are read on theirs. Records travel as slices, never copied.
 #include <algorithm>
+#include <array>
 #include <memory>
 #include <numeric>
 #include <set>
@@ -37,6 +38,10 @@ constexpr std::int32_t k_initial_epoch = 0;
 constexpr std::int8_t k_read_committed = 1;
 
 enum class SessionUse : std::uint8_t { none, create, incremental };
+
+// Why no log was asked. Answers come in this order.
+enum class Refusal : std::uint8_t { none, unknown_id, other };
+constexpr auto k_answer_order = std::to_array({Refusal::none, Refusal::unknown_id, Refusal::other});
 
 class FetchCall {
 public:
@@ -164,11 +169,12 @@ private:
 
     void resolve(const SessionPartition& asked) {
         auto& outcome = outcomes_.emplace_back();
-        is_refused_.push_back(false);
         const auto* topic =
             uses_topic_ids() ? image_->topic(asked.key.topic_id) : image_->topic(asked.key.topic);
+        auto& refusal = refusals_.emplace_back(Refusal::other);
         if (uses_topic_ids() && topic == nullptr) {
             outcome.error = ErrorCode::unknown_topic_id;
+            refusal = Refusal::unknown_id;
         } else if (const auto name =
                        topic == nullptr ? std::string_view(asked.key.topic) : std::string_view(topic->name);
                    !context_.allows(security::Operation::read, security::ResourceType::topic, name)) {
@@ -176,15 +182,14 @@ private:
         } else if (topic == nullptr || !topic->partitions.contains(asked.key.partition)) {
             outcome.error = ErrorCode::unknown_topic_or_partition;
         } else {
+            refusal = Refusal::none;
             places_.push_back(outcomes_.size() - 1);
             fetches_.push_back({.partition = {topic->id, asked.key.partition},
                                 .fetch_offset = Offset{asked.fetch_offset},
                                 .max_bytes = asked.max_bytes,
                                 .current_leader_epoch = LeaderEpoch{asked.current_leader_epoch},
                                 .last_fetched_epoch = LeaderEpoch{asked.last_fetched_epoch}});
-            return;
         }
-        is_refused_.back() = true;
     }
 
     void refuse(ErrorCode error) {
@@ -215,15 +220,14 @@ private:
     }
 
     FetchSession* create_session() {
-        if (asked_.empty()) return nullptr;
         auto* session = sessions_.create({.uses_topic_ids = uses_topic_ids(),
                                           .is_privileged = is_follower(),
                                           .partition_count = asked_.size()},
                                          context_.now());
         if (session == nullptr) return nullptr;
-        for (const bool refused : {false, true})  // in the order of the answer
+        for (const auto refusal : k_answer_order)
             for (std::size_t i = 0; i < asked_.size(); ++i)
-                if (is_refused_[i] == refused) session->put(asked_[i]);
+                if (refusals_[i] == refusal) session->put(asked_[i]);
         return session;
     }
 
@@ -231,9 +235,9 @@ private:
         FetchResponse response;
         response.session_id = session == nullptr ? 0 : session->id;
         std::set<BrokerId> leaders;
-        for (const bool refused : {false, true})  // what was never asked of a log comes last
+        for (const auto refusal : k_answer_order)
             for (std::size_t i = 0; i < asked_.size(); ++i)
-                if (is_refused_[i] == refused) answer_partition(i, session, response, leaders);
+                if (refusals_[i] == refusal) answer_partition(i, session, response, leaders);
         add_node_endpoints<FetchResponse::NodeEndpoint>(response.node_endpoints, leaders, *image_,
                                                         context_.listener_name());
         done_(std::move(response));
@@ -248,7 +252,7 @@ private:
         if (names_new_leader(outcome.error, context_.api_version(), k_leader_hints_from))
             leaders.insert(outcome.leader.leader);
         auto& row = topic_row(response, key).partitions.emplace_back(partition_row(key, std::move(outcome)));
-        if (is_refused_[place]) row.aborted_transactions.emplace();
+        if (refusals_[place] != Refusal::none) row.aborted_transactions.emplace();
         if (use_ == SessionUse::incremental && has_records) session->move_to_end(key);
     }
 
@@ -292,7 +296,8 @@ private:
         if (names_new_leader(outcome.error, context_.api_version(), k_leader_hints_from))
             set_current_leader(row.current_leader, outcome.leader);
         row.aborted_transactions = std::nullopt;
-        if (outcome.error == ErrorCode::none && request_.isolation_level == k_read_committed) {
+        const bool was_read = outcome.error == ErrorCode::none && !outcome.diverging_epoch;
+        if (was_read && request_.isolation_level == k_read_committed) {
             auto& aborted = row.aborted_transactions.emplace();
             for (const auto& entry : outcome.aborted_transactions) {
                 auto& added = aborted.emplace_back();
@@ -314,7 +319,7 @@ private:
     std::int32_t session_epoch_ = 0;
     std::vector<SessionPartition> asked_;
     std::vector<FetchOutcome> outcomes_;
-    std::vector<bool> is_refused_;  // by outcome: no log was asked
+    std::vector<Refusal> refusals_;  // by outcome
     std::vector<replication::PartitionFetch> fetches_;
     std::vector<std::size_t> places_;  // of the fetches among the outcomes
 };

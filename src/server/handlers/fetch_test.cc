@@ -202,6 +202,47 @@ TEST_F(FetchTest, RepeatedPartitionsAreOneAndRefusedOnesComeLast) {
     EXPECT_TRUE(partitions[2].aborted_transactions);
 }
 
+// Seen at the peer: of what it asks no log about, ids that nobody has come first.
+TEST_F(FetchTest, UnknownIdsComeBeforeOtherRefusals) {
+    make_topic(1);
+    append();
+    auto asked = request({{9, 0}}, "");
+    asked.topics[0].topic_id = topic_;
+    auto unknown = request({{3, 0}}, "").topics[0];
+    unknown.topic_id = Uuid{5, 5};
+    auto known = request({{0, 0}}, "").topics[0];
+    known.topic_id = topic_;
+    asked.topics.push_back(unknown);
+    asked.topics.push_back(known);
+    Fetch fetch(broker, &handle_fetch, 13, asked);
+    broker.world.settle();
+    EXPECT_EQ(rows(*fetch), "0:0:x 3:100:- 9:3:-");
+}
+
+TEST_F(FetchTest, WhoDivergesIsToldOfNoTransactions) {
+    make_topic(1);
+    append();
+    auto asked = request({{0, 5}});
+    asked.isolation_level = 1;
+    asked.topics[0].partitions[0].last_fetched_epoch = 0;
+    Fetch fetch(broker, &handle_fetch, 12, asked);
+    broker.world.settle();
+    const auto& row = fetch->responses.at(0).partitions.at(0);
+    EXPECT_EQ(row.diverging_epoch.end_offset, 1);
+    EXPECT_FALSE(row.aborted_transactions);
+}
+
+TEST_F(FetchTest, ASessionMayBeginWithoutPartitions) {
+    make_topic(1);
+    Fetch empty(broker, &handle_fetch, 12, in_session(request({}), 0, 0));
+    broker.world.settle();
+    EXPECT_GT(empty->session_id, 0);
+    Fetch first(broker, &handle_fetch, 12, in_session(request({{0, 0}}), empty->session_id, 1));
+    broker.world.settle();
+    EXPECT_EQ(first->session_id, empty->session_id);
+    EXPECT_EQ(rows(*first), "0:0:-");
+}
+
 TEST_F(FetchTest, NegativeEpochsAreUnknownOnes) {
     make_topic(1);
     append();

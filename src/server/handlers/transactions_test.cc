@@ -265,6 +265,21 @@ TEST_F(TransactionsTest, MarkersAreWrittenForWhoMay) {
     EXPECT_EQ(errors_of(), std::vector(2, ErrorCode::cluster_authorization_failed));
 }
 
+TEST_F(TransactionsTest, MarkersForNoPartitionHaveNoRow) {
+    msg::WriteTxnMarkersRequest request;
+    request.markers.emplace_back().producer_id = 7;
+    auto& marker = request.markers.emplace_back();
+    marker.producer_id = 8;
+    marker.topics.emplace_back().name = "t";
+    auto& topic = marker.topics.emplace_back();
+    topic.name = "t";
+    topic.partition_indexes = {0};
+    const auto question = ask(&handle_write_txn_markers, 1, request);
+    ASSERT_EQ((*question)->markers.size(), 1U);
+    EXPECT_EQ((*question)->markers[0].producer_id, 8);
+    EXPECT_EQ((*question)->markers[0].topics.size(), 1U);
+}
+
 TEST_F(TransactionsTest, AreListed) {
     const auto producer = init();
     EXPECT_EQ(produce(12, {producer}), ErrorCode::none);
@@ -307,6 +322,12 @@ TEST_F(TransactionsTest, ProducersOfAPartitionAreDescribed) {
     EXPECT_EQ(rows[0].active_producers[0].coordinator_epoch, -1);
     EXPECT_TRUE(rows[1].active_producers.empty());
     EXPECT_EQ(rows[2].error_code, ErrorCode::unknown_topic_or_partition);
+    EXPECT_FALSE(rows[2].error_message);
+    request.topics[0].name = "a/b";
+    const auto invalid = ask(&handle_describe_producers, 0, request);
+    EXPECT_EQ((*invalid)->topics.at(0).partitions[0].error_code, ErrorCode::invalid_topic_exception);
+    EXPECT_TRUE((*invalid)->topics.at(0).partitions[0].error_message);
+    request.topics[0].name = "t";
     broker.authorizer.denied = {{security::Operation::read, "t"}};
     const auto denied = ask(&handle_describe_producers, 0, request);
     EXPECT_EQ((*denied)->topics.at(0).partitions[0].error_code, ErrorCode::topic_authorization_failed);

@@ -76,11 +76,13 @@ private:
         if (--missing_ > 0) return;
         WriteTxnMarkersResponse response;
         for (std::size_t place = 0; place < results_.size(); ++place) {
+            if (results_[place].empty()) continue;  // for no partition, and no row
             const auto& marker = request_.markers[place];
             auto& result = response.markers.emplace_back();
             result.producer_id = marker.producer_id;
             std::size_t next = 0;
             for (const auto& topic : marker.topics) {
+                if (topic.partition_indexes.empty()) continue;
                 auto& entry = result.topics.emplace_back();
                 entry.name = topic.name;
                 for (const auto index : topic.partition_indexes) {
