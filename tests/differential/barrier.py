@@ -12,9 +12,9 @@ from schema import Api
 
 LIMIT_S = 20
 CONNECTIONS = 16  # enough for one on every shard
-LEADER_NOT_AVAILABLE, UNKNOWN_TOPIC, NONE = 5, 3, 0
+LEADER_NOT_AVAILABLE, UNKNOWN_TOPIC, TRANSACTIONAL_ID_NOT_FOUND, NONE = 5, 3, 105, 0
 MUTATING = {"CreateTopics", "DeleteTopics", "CreatePartitions", "AlterConfigs", "IncrementalAlterConfigs", "FindCoordinator",
-            "AlterClientQuotas", "UpdateFeatures", "ElectLeaders", "AlterPartitionReassignments"}
+            "AlterClientQuotas", "UpdateFeatures", "ElectLeaders", "AlterPartitionReassignments", "AlterUserScramCredentials"}
 
 
 def wanted_topics(step: Step, answer) -> list[str]:
@@ -23,6 +23,11 @@ def wanted_topics(step: Step, answer) -> list[str]:
         return []
     return [topic["name"] for topic in answer["topics"] if topic["error_code"] in (LEADER_NOT_AVAILABLE, UNKNOWN_TOPIC)
             and topic["name"]]
+
+
+def ending_transaction(step: Step, answer) -> bool:
+    """Has a request been answered that leaves a transaction to be ended behind its back?"""
+    return (step.api in ("EndTxn", "InitProducerId") and isinstance(answer, dict) and bool(step.body["transactional_id"]))
 
 
 class Barrier:
@@ -60,10 +65,24 @@ class Barrier:
                 poll(lambda: self.ask(connection, "FindCoordinator", 3, find)["error_code"] == NONE, "a coordinator")
                 poll(lambda: all(group["error_code"] == NONE for group in
                                  self.ask(connection, "DescribeGroups", 5, describe)["groups"]), "all coordinators")
+                find["key_type"] = 1
+                poll(lambda: self.ask(connection, "FindCoordinator", 3, find)["error_code"] == NONE, "a transaction coordinator")
+                poll(lambda: all(state["error_code"] == TRANSACTIONAL_ID_NOT_FOUND for state in self.transactions(connection, names)),
+                     "all transaction coordinators")
             for connection in [wire.connect(port) for _ in range(CONNECTIONS)]:
                 with connection:
                     producer = {"transactional_id": None, "transaction_timeout_ms": 60_000}
                     poll(lambda: self.ask(connection, "InitProducerId", 2, producer)["error_code"] == NONE, "producer ids")
+
+    def transactions(self, connection, names: list[str]) -> list[dict]:
+        return self.ask(connection, "DescribeTransactions", 0, {"transactional_ids": names})["transaction_states"]
+
+    def wait_for_transaction(self, name: str) -> None:
+        """Its markers are in every partition, and its coordinator knows."""
+        for port in self.ports:
+            with wire.connect(port) as connection:
+                poll(lambda: not any(state["transaction_state"].startswith("Prepare") for state in self.transactions(connection, [name])),
+                     f"the end of transaction {name}")
 
     def wait_for_topics(self, names: list[str]) -> None:
         for port in self.ports:

@@ -2,7 +2,7 @@
 
 from compare import Ref
 from dice import Dice
-from pair import Pair, Step
+from pair import ON_CONTROLLER, Pair, Step
 
 
 class Family:
@@ -14,8 +14,8 @@ class Family:
     NEEDS: tuple[str, ...] = ()  # APIs without which the family cannot run
     SETTINGS: dict[str, str] = {}
 
-    def __init__(self, dice: Dice, apis: dict, versions: dict[str, range]):
-        self.dice, self.apis, self.versions = dice, apis, versions
+    def __init__(self, dice: Dice, apis: dict, versions: dict[str, range], controller_versions: dict[str, range]):
+        self.dice, self.apis, self.versions, self.controller_versions = dice, apis, versions, controller_versions
         self.prepared = self.prepare()
 
     def prepare(self) -> list[Step]:
@@ -35,11 +35,17 @@ class Family:
 
     # ---- for actions
 
-    def step(self, api: str, body: dict, versions: range | None = None, **options) -> Step | None:
-        """A request of any version that both brokers have (and `versions` allow); None if there is none."""
-        offered = self.versions.get(api, range(0))
+    def step(self, api: str, body: dict, versions: range | None = None, connection: int = 0, **options) -> Step | None:
+        """A request of any version that both brokers have there (and `versions` allow); None if there is none."""
+        offers = self.controller_versions if connection >= ON_CONTROLLER else self.versions
+        offered = offers.get(api, range(0))
         allowed = range(max(offered.start, versions.start), min(offered.stop, versions.stop)) if versions else offered
-        return Step(api, self.dice.version(allowed), body, **options) if allowed else None
+        return Step(api, self.dice.version(allowed), body, connection, **options) if allowed else None
+
+    def either_end(self, api: str, body: dict) -> Step | None:
+        """To the broker's listener, now and then to the controller's where that has it."""
+        to_controller = self.dice.maybe(0.25) and api in self.controller_versions
+        return self.step(api, body, connection=ON_CONTROLLER if to_controller else 0)
 
     def create_topics(self, *names: str, partitions: int = 1, configs: dict | None = None) -> Step:
         settings = [{"name": key, "value": value} for key, value in (configs or {}).items()]

@@ -36,6 +36,8 @@ KNOWN = (
     Known("DescribeLogDirs", "results.total_bytes", "the size of a volume is not asked of the disk yet: -1, unknown"),
     Known(".*", "answer", "tags that do not ascend are refused, as KIP-482 has it; Kafka reads them in any order",
           lambda step, peer, gregor: bool(step.mangle) and gregor == "closes the connection"),
+    Known("IncrementalAlterConfigs|AlterUserScramCredentials", "(responses|results).error_message",
+          "Kafka has no words for what it did not foresee; ours say what is wrong", lambda step, peer, gregor: peer is None),
     Known("JoinGroup", "leader", "any member may follow a leader who left: Kafka takes the first of a hash table",
           lambda step, peer, gregor: bool(peer) and bool(gregor), ends_run=True),
 )

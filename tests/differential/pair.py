@@ -17,6 +17,7 @@ from schema import Api
 
 CLOSED, SILENT, NOT_ASKED, GARBLED = "closes the connection", "does not answer", "sends no answer", "cannot be decoded"
 ANSWER_LIMIT_S = 15
+ON_CONTROLLER = 1000  # connections from this number on are to the controller's listener
 QUIET_S = 0.06  # a request that may wait and got no answer of either broker in this time does wait
 FLAVOURS = ("peer", "gregor")
 
@@ -58,7 +59,8 @@ class Side:
 
     def socket(self, number: int) -> socket.socket:
         if number not in self.sockets:
-            self.sockets[number] = wire.connect(self.broker.port, ANSWER_LIMIT_S)
+            port = self.broker.controller_port if number >= ON_CONTROLLER else self.broker.port
+            self.sockets[number] = wire.connect(port, ANSWER_LIMIT_S)
             self.buffers[number] = bytearray()
         return self.sockets[number]
 
@@ -132,10 +134,17 @@ class Pair:
         self.waiting: list[Pending] = []
         self.correlation = 0
 
-    def advertised(self) -> dict[str, range]:
-        """By API: the versions that both brokers advertise and the schema has."""
+    def is_open(self, connection: int) -> bool:
+        """Do both brokers listen there?"""
+        try:
+            return all(side.socket(connection) for side in self.sides)
+        except ConnectionRefusedError:
+            return False
+
+    def advertised(self, connection: int = 0) -> dict[str, range]:
+        """By API: the versions that both brokers advertise at this connection's end and the schema has."""
         offers = []
-        step = Step("ApiVersions", 0, {})
+        step = Step("ApiVersions", 0, {}, connection)
         for answer in self.exchange(step, [self.payload(step, {})] * 2):
             offers.append({row["api_key"]: range(row["min_version"], row["max_version"] + 1) for row in answer["api_keys"]})
         found = {}

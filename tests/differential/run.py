@@ -16,7 +16,7 @@ import replay  # noqa: E402
 import schema  # noqa: E402
 from compare import printable, short  # noqa: E402
 from dice import Dice  # noqa: E402
-from pair import FLAVOURS, Brokers  # noqa: E402
+from pair import FLAVOURS, ON_CONTROLLER, Brokers  # noqa: E402
 from session import Outcome, Session  # noqa: E402
 
 FAMILIES = sorted(path.stem for path in (Path(__file__).parent / "families").glob("[a-z]*.py"))
@@ -55,6 +55,7 @@ class Runner:
         self.apis = schema.apis()
         session = Session(brokers, self.apis)
         self.versions = session.pair.advertised()
+        self.controller_versions = session.pair.advertised(ON_CONTROLLER) if session.pair.is_open(ON_CONTROLLER) else {}
         session.barrier.wait_until_warm()
         session.close()
         self.passed = self.failed = self.skipped = 0
@@ -72,7 +73,7 @@ class Runner:
         """One family, one seed: one line, and a finding where it ends."""
         started = time.monotonic()
         session = Session(self.brokers, self.apis)
-        family = family_class(name)(Dice(f"{name} {seed}"), self.apis, self.versions)
+        family = family_class(name)(Dice(f"{name} {seed}"), self.apis, self.versions, self.controller_versions)
         steps, trouble = [], 0
         try:
             while len(steps) < self.options.steps and not session.is_over and (self.options.keep_going or not trouble):
@@ -122,19 +123,23 @@ class Runner:
 
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("family", nargs="?", default="all", choices=["all", *FAMILIES])
+    parser.add_argument("families", nargs="*", metavar="family", default=["all"], help=f"all, or of {', '.join(FAMILIES)}")
     parser.add_argument("--seed", type=int, default=1, help="the first seed")
     parser.add_argument("--seeds", type=int, default=1, help="how many")
     parser.add_argument("--steps", type=int, default=300, help="requests of each family and seed")
     parser.add_argument("--keep-going", action="store_true", help="list every kind of difference, do not stop at the first")
     parser.add_argument("--twins", action="store_true", help="the peer against itself: what the rules should forgive")
     parser.add_argument("--replay", metavar="FILE", help="the steps of a finding, with every answer")
-    return parser.parse_args()
+    options = parser.parse_args()
+    options.is_all = options.families == ["all"]
+    if unknown := set(options.families) - {"all", *FAMILIES}:
+        parser.error(f"no such family: {', '.join(sorted(unknown))}")
+    return options
 
 
 def main() -> int:
     options = parse()
-    names = FAMILIES if options.family == "all" else [options.family]
+    names = FAMILIES if options.is_all else options.families
     settings = {key: value for name in names for key, value in family_class(name).SETTINGS.items()}
     with Brokers(("peer", "peer") if options.twins else FLAVOURS, settings) as brokers:
         runner = Runner(options, brokers)
@@ -144,7 +149,7 @@ def main() -> int:
             for name in filter(runner.can_run, names):
                 for seed in range(options.seed, options.seed + options.seeds):
                     runner.run(name, seed)
-            if options.family == "all" and options.seeds >= MANY_SEEDS and not options.twins:
+            if options.is_all and options.seeds >= MANY_SEEDS and not options.twins:
                 runner.stale()
     for finding, count in sorted(runner.findings.items()):
         print(f"{count:6} x {finding}")

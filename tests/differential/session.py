@@ -11,7 +11,7 @@ import known
 from compare import GREGOR, PEER, Comparison, Difference, Pairs, Ref
 from pair import Brokers, Pair, Step
 
-FOREIGN = re.compile(r"run\d+-")
+FOREIGN = re.compile(r"run\d+-|barrier$")
 
 
 @dataclass
@@ -64,8 +64,9 @@ class Session:
         return value.replace(self.namespace, "@") if isinstance(value, str) else value
 
     def is_foreign(self, element) -> bool:
-        """A topic or a group of another run."""
-        texts = element.values() if isinstance(element, dict) else [element]
+        """A topic, a group, a user of another run; quotas carry their names one level down."""
+        texts = list(element.values()) if isinstance(element, dict) else [element]
+        texts += [part["entity_name"] for part in element["entity"]] if isinstance(element, dict) and "entity" in element else []
         return any(isinstance(text, str) and FOREIGN.match(text) and not text.startswith(self.namespace)
                    for text in texts)
 
@@ -112,6 +113,8 @@ class Session:
         if new_topics := barrier.wanted_topics(step, answers[PEER]):
             self.barrier.wait_for_topics(new_topics)
             self.is_peer_behind = True
+        if barrier.ending_transaction(step, answers[PEER]):
+            self.barrier.wait_for_transaction(self.render(PEER, step.body["transactional_id"]))
         outcome.differences = [difference for difference in outcome.differences if not self.is_known(step, difference)]
         if self.is_over:
             outcome.differences = []
