@@ -1,4 +1,5 @@
-"""Runs the cases of a test script one after another and counts them: a line a case, "N passed, N failed" at the end."""
+"""Runs the cases of a test script one after another and counts them: a line a case, "N passed, N failed" at the end,
+with ", N skipped" where a machine lacks what a case needs."""
 
 import sys
 import time
@@ -29,6 +30,7 @@ class Report:
         self.title = title
         self.passed = 0
         self.failed = 0
+        self.skipped = 0
 
     def run(self, name: str, case, *arguments) -> bool:
         """Runs one case; whatever it raises is its failure."""
@@ -45,10 +47,15 @@ class Report:
         print(f"ok   {self.title}: {name}  ({time.monotonic() - started:.1f} s)", flush=True)
         return True
 
+    def skip(self, name: str, reason: str) -> None:
+        self.skipped += 1
+        print(f"skip {self.title}: {name}: {reason}", flush=True)
+
     def finish(self) -> int:
         """Prints the counts; the exit code."""
-        print(f"{self.passed} passed, {self.failed} failed", flush=True)
-        return 1 if self.failed or not self.passed else 0
+        skipped = f", {self.skipped} skipped" if self.skipped else ""
+        print(f"{self.passed} passed, {self.failed} failed{skipped}", flush=True)
+        return 1 if self.failed or not self.passed + self.skipped else 0
 
 
 def say(text: str) -> None:
