@@ -2,6 +2,7 @@
 
 import gzip
 import struct
+from dataclasses import dataclass
 
 import cramjam
 import lz4.frame
@@ -10,7 +11,7 @@ from crc32c import crc32c
 
 HEADER = struct.Struct(">qiibIhiqqqhii")  # up to the record count
 CODECS = ("none", "gzip", "snappy", "lz4", "zstd")
-LOG_APPEND_TIME, TRANSACTIONAL, CONTROL = 8, 16, 32
+LOG_APPEND_TIME, TRANSACTIONAL, CONTROL, HAS_HORIZON = 8, 16, 32, 64
 BASE_TIME = 1_700_000_000_000
 
 
@@ -112,10 +113,80 @@ def view(data: bytes | None) -> list[dict] | None:
     return found
 
 
+def varint(data: bytes, at: int) -> tuple[int, int]:
+    """The number at a place, and the place behind it."""
+    value = shift = 0
+    while True:
+        byte = data[at]
+        value, shift, at = value | (byte & 0x7F) << shift, shift + 7, at + 1
+        if byte < 0x80:
+            return (value >> 1) ^ -(value & 1), at
+
+
+@dataclass(frozen=True)
+class Record:
+    offset: int
+    timestamp: int
+    key: bytes | None
+    value: bytes | None
+
+
+def records_of(data: bytes) -> list[Record]:
+    """Of a whole, sound batch; headers are passed over."""
+    header = HEADER.unpack_from(data)
+    payload, found, at = EXPAND[header[5] & 7](data[HEADER.size:]), [], 0
+    for _ in range(header[12]):
+        size, at = varint(payload, at)
+        end = at + size
+        time, at = varint(payload, at + 1)
+        delta, at = varint(payload, at)
+        key, at = text(payload, at)
+        value, at = text(payload, at)
+        found.append(Record(header[0] + delta, header[7] + time, key, value))
+        at = end
+    return found
+
+
+def text(payload: bytes, at: int) -> tuple[bytes | None, int]:
+    size, at = varint(payload, at)
+    return (None, at) if size < 0 else (payload[at:at + size], at + size)
+
+
+def split(data: bytes) -> list[bytes]:
+    """The whole batches of a set."""
+    found, at = [], 0
+    while len(data) - at >= HEADER.size:
+        end = at + 12 + int.from_bytes(data[at + 8:at + 12], "big", signed=True)
+        if end - at < HEADER.size or end > len(data):
+            break
+        found.append(data[at:end])
+        at = end
+    return found
+
+
+def next_offset(data: bytes) -> int:
+    header = HEADER.unpack_from(data)
+    return header[0] + header[6] + 1
+
+
+def has_horizon(data: bytes) -> bool:
+    return bool(HEADER.unpack_from(data)[5] & HAS_HORIZON)
+
+
+def records_view(data: bytes, codec: int):
+    """Under a delete horizon, which is a broker's clock, the times of records are relative to it."""
+    if has_horizon(data):
+        try:
+            return [[entry.offset, entry.timestamp, str(entry.key), str(entry.value)] for entry in records_of(data)]
+        except Exception:  # the bit was a client's, on garbage
+            pass
+    return expanded(codec, data[HEADER.size:])
+
+
 def batch_view(data: bytes) -> dict:
     (offset, _, epoch, magic, crc, attributes, last_delta, base_time, max_time, producer_id, producer_epoch, sequence,
      count) = HEADER.unpack_from(data)
     return {"base_offset": offset, "partition_leader_epoch": epoch, "magic": magic, "crc_is_right": crc == crc32c(data[21:]),
             "attributes": attributes, "last_offset_delta": last_delta, "base_timestamp": base_time,
             "max_timestamp": max_time, "producer_id": producer_id, "producer_epoch": producer_epoch,
-            "base_sequence": sequence, "count": count, "records": expanded(attributes & 7, data[HEADER.size:])}
+            "base_sequence": sequence, "count": count, "records": records_view(data, attributes & 7)}

@@ -34,6 +34,7 @@ class Step:
     may_wait: bool = False  # for other requests: asked again for its answer after each later step
     has_answer: bool = True
     mangle: list = field(default_factory=list)  # [what, place, bytes]: see `mangled`
+    until: str = ""  # a Fetch of a whole log, repeated until this of awaited.py holds
 
 
 @dataclass

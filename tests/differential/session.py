@@ -5,10 +5,12 @@ Names in steps are written with "@", which stands for the namespace: no topic of
 import re
 from dataclasses import dataclass, field, replace
 
+import awaited
 import barrier
 import batches
 import known
 from compare import GREGOR, PEER, Comparison, Difference, Pairs, Ref
+from lib import wire
 from pair import Brokers, Pair, Step
 
 FOREIGN = re.compile(r"run\d+-|barrier$")
@@ -75,14 +77,26 @@ class Session:
     def perform(self, step: Step, name: str) -> list[Outcome]:
         """The outcome of the step, then of earlier ones whose wait has ended."""
         self.await_peer(step)
-        payloads = [self.pair.payload(step, self.render(side, step.body)) for side in (PEER, GREGOR)]
-        answers = self.pair.exchange(step, payloads)
+        answers = self.ask_until(step) if step.until else self.ask(step)
         if answers == [None, None]:
             self.names[id(step)] = name
         answered = [(step, name, answers)]
         answered += [(late.step, self.names.pop(id(late.step)), late.answers) for late in self.pair.settle()]
         outcomes = [self.judge(*each) for each in sorted(answered, key=lambda each: self.tells_of_others(each[2]))]
         return outcomes if step.has_answer else outcomes + self.probe(step, name)
+
+    def ask(self, step: Step) -> list:
+        return self.pair.exchange(step, [self.pair.payload(step, self.render(side, step.body)) for side in (PEER, GREGOR)])
+
+    def ask_until(self, step: Step) -> list:
+        """Beside the conversation: each broker on its own, until it is ready to be compared."""
+        answers = []
+        for side, port in enumerate(self.pair.ports()):
+            with wire.connect(port) as connection:
+                body = self.render(side, step.body)
+                answers.append(awaited.whole_log_until(
+                    step.until, body, lambda asked: self.pair.ask(connection, step.api, step.version, asked)))
+        return answers
 
     @staticmethod
     def tells_of_others(answers: list) -> bool:
