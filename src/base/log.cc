@@ -3,6 +3,11 @@
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
+#include <array>
+
+#include "base/log_severity.h"
+
 namespace gregor {
 namespace {
 
@@ -15,6 +20,19 @@ spdlog::level::level_enum to_spdlog(LogLevel level) {
     }
     return spdlog::level::err;
 }
+
+struct SeverityRow {
+    LogSeverity severity;
+    std::string_view name;
+    spdlog::level::level_enum level;
+};
+constexpr auto k_severities =
+    std::to_array<SeverityRow>({{LogSeverity::trace, "TRACE", spdlog::level::trace},
+                                {LogSeverity::debug, "DEBUG", spdlog::level::debug},
+                                {LogSeverity::info, "INFO", spdlog::level::info},
+                                {LogSeverity::warn, "WARN", spdlog::level::warn},
+                                {LogSeverity::error, "ERROR", spdlog::level::err},
+                                {LogSeverity::fatal, "FATAL", spdlog::level::critical}});
 
 // One logger for the process, on standard error, so that standard output stays free for what a command
 // prints.
@@ -32,6 +50,24 @@ spdlog::logger& logger() {
 
 bool log_enabled(LogLevel level) { return logger().should_log(to_spdlog(level)); }
 void set_log_level(LogLevel level) { logger().set_level(to_spdlog(level)); }
+std::string_view severity_name(LogSeverity severity) {
+    return std::ranges::find(k_severities, severity, &SeverityRow::severity)->name;
+}
+
+std::optional<LogSeverity> parse_severity(std::string_view name) {
+    const auto row = std::ranges::find(k_severities, name, &SeverityRow::name);
+    return row == k_severities.end() ? std::nullopt : std::optional(row->severity);
+}
+
+LogSeverity root_severity() {
+    const auto row = std::ranges::find(k_severities, logger().level(), &SeverityRow::level);
+    return row == k_severities.end() ? LogSeverity::fatal : row->severity;
+}
+
+void set_root_severity(LogSeverity severity) {
+    logger().set_level(std::ranges::find(k_severities, severity, &SeverityRow::severity)->level);
+}
+
 void write_log_line(LogLevel level, std::string_view line) { logger().log(to_spdlog(level), line); }
 
 std::string_view field_label(std::string_view expression) {

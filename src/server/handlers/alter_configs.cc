@@ -17,6 +17,8 @@
 #include <utility>
 #include <vector>
 
+#include "base/log.h"
+#include "base/log_severity.h"
 #include "gen/api/incremental_alter_configs.h"
 #include "metadata/config_change.h"
 #include "metadata/controller_channel.h"
@@ -106,6 +108,11 @@ public:
                 row.error_code = checked.error().code;
                 row.error_message = keep(checked.error().detail);
             } else {
+                if (static_cast<ConfigResourceType>(resource.resource_type) ==
+                    ConfigResourceType::broker_logger) {
+                    if (!request_.validate_only) set_levels(resource);
+                    continue;
+                }
                 forwarded_rows_.push_back(response_.responses.size() - 1);
                 forwarded.resources.push_back(resource);
             }
@@ -153,7 +160,7 @@ private:
             case ConfigResourceType::group: return {};
             case ConfigResourceType::broker: return check_broker(resource.resource_name, changes);
             case ConfigResourceType::broker_logger:
-                if (!k_is_legacy) return check_logger(resource.resource_name);
+                if (!k_is_legacy) return check_loggers(resource.resource_name, changes);
                 break;
             case ConfigResourceType::unknown: break;
         }
@@ -215,11 +222,44 @@ private:
                                 context_.config().broker_id.value(), name));
     }
 
-    // There are no loggers with levels of their own, so none can be named.
-    Status check_logger(std::string_view name) const {
-        TRY_STATUS(check_id(name));
-        return fail(ErrorCode::invalid_config,
-                    "This broker has one log level for everything, and it is set when it starts.");
+    // There is one logger, and it always has a level.
+    Status check_loggers(std::string_view broker, const std::vector<ConfigChange>& changes) const {
+        TRY_STATUS(check_id(broker));
+        for (const auto& change : changes) {
+            if (!metadata::is_known(change.operation)) {
+                return fail(ErrorCode::invalid_request,
+                            fmt::format("Unknown operations type {}", static_cast<int>(change.operation)));
+            }
+            if (metadata::changes_list(change.operation)) {
+                return fail(ErrorCode::invalid_request,
+                            "Lists are not appended to and subtracted from in the BROKER_LOGGER resource.");
+            }
+            if (change.name != k_root_logger) {
+                return fail(ErrorCode::invalid_config,
+                            fmt::format("Logger {} does not exist: this broker has the logger {} only.",
+                                        change.name, k_root_logger));
+            }
+            if (change.operation == ConfigOperation::remove) {
+                return fail(ErrorCode::invalid_request,
+                            "Removing the log level of the root logger is not allowed.");
+            }
+            if (!parse_severity(*change.value)) {
+                return fail(
+                    ErrorCode::invalid_config,
+                    fmt::format("{} is no log level; there are FATAL, ERROR, WARN, INFO, DEBUG, TRACE.",
+                                *change.value));
+            }
+        }
+        return {};
+    }
+
+    // Until the broker stops: levels are not kept.
+    template <class Resource>
+    static void set_levels(const Resource& resource) {
+        for (const auto& config : resource.configs) {
+            set_root_severity(*parse_severity(*config.value));
+            LOG_INFO("log_level_set", *config.value);
+        }
     }
 
     metadata::ForwardedRequest to_forward(const Request& request) const {

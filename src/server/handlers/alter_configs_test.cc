@@ -1,6 +1,8 @@
 // Codes are those of Kafka 4.3.1 for the same requests.
 #include "gen/api/alter_configs.h"
 
+#include "base/log.h"
+#include "base/log_severity.h"
 #include "gen/api/incremental_alter_configs.h"
 #include "gen/api/list_config_resources.h"
 #include "metadata/config_change.h"
@@ -141,11 +143,38 @@ TEST_F(AlterConfigsTest, MalformedRequests) {
     EXPECT_EQ(alter(unknown, "t", {{"retention.ms", set, "5"}}), "42");
     EXPECT_EQ(alter(static_cast<Type>(3), "t", {{"retention.ms", set, "5"}}), "42");
     EXPECT_EQ(alter(broker_logger, "2", {{"root", set, "INFO"}}), "42");
-    EXPECT_EQ(alter(broker_logger, "1", {{"no.such.logger", set, "INFO"}}), "40");
     Request twice;
     add(twice, topic, "t", {{"retention.ms", set, "5"}});
     add(twice, topic, "t", {{"segment.ms", set, "5"}});
     EXPECT_EQ(run(twice), "42 42");
+}
+
+TEST_F(AlterConfigsTest, TheRootLoggersLevelIsSetHere) {
+    const auto before = root_severity();
+    EXPECT_EQ(alter(broker_logger, "1", {{"root", set, "ERROR"}}), "0");
+    EXPECT_EQ(root_severity(), LogSeverity::error);
+    EXPECT_FALSE(log_enabled(LogLevel::warn));
+    EXPECT_EQ(alter(broker_logger, "1", {{"root", set, "TRACE"}}), "0");
+    EXPECT_TRUE(log_enabled(LogLevel::debug));
+    Request request;
+    add(request, broker_logger, "1", {{"root", set, "FATAL"}});
+    request.validate_only = true;
+    EXPECT_EQ(run(request), "0");
+    EXPECT_EQ(root_severity(), LogSeverity::trace);
+    set_root_severity(before);
+}
+
+TEST_F(AlterConfigsTest, LevelsThatNobodyHas) {
+    const auto before = root_severity();
+    EXPECT_EQ(alter(broker_logger, "1", {{"no.such.logger", set, "INFO"}}), "40");
+    EXPECT_EQ(alter(broker_logger, "1", {{"no.such.logger", remove, {}}}), "40");
+    for (const auto* level : {"", "info", "LOUD", "3"})
+        EXPECT_EQ(alter(broker_logger, "1", {{"root", set, level}}), "40") << level;
+    EXPECT_EQ(alter(broker_logger, "1", {{"root", remove, {}}}), "42");
+    EXPECT_EQ(alter(broker_logger, "1", {{"root", append, "INFO"}}), "42");
+    EXPECT_EQ(alter(broker_logger, "1", {{"root", subtract, "INFO"}}), "42");
+    EXPECT_EQ(alter(broker_logger, "", {{"root", set, "INFO"}}), "42");
+    EXPECT_EQ(root_severity(), before);
 }
 
 TEST_F(AlterConfigsTest, EachResourceHasItsAnswerInOrder) {

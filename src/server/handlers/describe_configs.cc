@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/log_severity.h"
 #include "metadata/effective_config.h"
 #include "metadata/image_source.h"
 #include "metadata/resource_rules.h"
@@ -144,7 +145,7 @@ private:
         switch (type) {
             case ConfigResourceType::topic: return describe_topic(resource, row);
             case ConfigResourceType::broker: return describe_broker(resource, row);
-            case ConfigResourceType::broker_logger: return check_logger(name);
+            case ConfigResourceType::broker_logger: return describe_loggers(resource, row);
             case ConfigResourceType::client_metrics:
                 if (name.empty())
                     return fail(ErrorCode::invalid_request,
@@ -216,10 +217,18 @@ private:
         }
     }
 
-    // Loggers have levels of their own in Kafka; here all of them share one, which is not a config.
-    Status check_logger(std::string_view name) const {
+    // In Kafka every class has a logger; here everything has the same.
+    Status describe_loggers(const Resource& resource, ResultRow& row) const {
+        const auto name = resource.resource_name;
         if (name.empty()) return fail(ErrorCode::invalid_request, "Broker id must not be empty");
-        return check_broker(name, "");
+        TRY_STATUS(check_broker(name, ""));
+        if (!WantedKeys(resource).has(k_root_logger)) return {};
+        auto& logger = row.configs.emplace_back();
+        logger.name = k_root_logger;
+        logger.value = severity_name(root_severity());
+        logger.config_source = static_cast<std::int8_t>(ConfigOrigin::dynamic_broker_logger);
+        logger.documentation = std::nullopt;
+        return {};
     }
 
     Status check_broker(std::string_view name, std::string_view alternative) const {

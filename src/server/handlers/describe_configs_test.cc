@@ -1,6 +1,7 @@
 // Entries, synonyms and sentences are those of Kafka 4.3.1 with the same settings.
 #include "gen/api/describe_configs.h"
 
+#include "base/log_severity.h"
 #include "metadata/image.h"
 #include "server/handlers/handlers.h"
 #include "server/handlers/test_cluster.h"
@@ -188,6 +189,20 @@ TEST_F(DescribeConfigsTest, SaysWhyNot) {
     cluster.authorizer.denied = {{security::Operation::describe_configs, "t1"}};
     ask(topic, "t1");
     EXPECT_EQ(response.results[0].error_code, ErrorCode::topic_authorization_failed);
+}
+
+TEST_F(DescribeConfigsTest, ABrokerHasOneLogger) {
+    const auto before = root_severity();
+    set_root_severity(LogSeverity::warn);
+    ask(broker_logger, "1");
+    EXPECT_EQ(response.results[0].error_code, ErrorCode::none);
+    EXPECT_EQ(response.results[0].configs.size(), 1U);
+    EXPECT_EQ(entry("root"), "WARN 6 []");
+    EXPECT_FALSE(find("root")->read_only);
+    EXPECT_EQ(find("root")->config_type, 0);
+    ask(broker_logger, "1", {"kafka.server.KafkaApis"});
+    EXPECT_TRUE(response.results[0].configs.empty());
+    set_root_severity(before);
 }
 
 TEST_F(DescribeConfigsTest, AnUnknownTypeFailsItsNeighboursToo) {
