@@ -27,6 +27,7 @@ Error not_controller() { return {ErrorCode::not_controller, "this node does not 
 
 Controller::Controller(ControllerParts parts)
     : parts_(std::move(parts)),
+      quotas_(parts_.quota_window_seconds),
       bootstrap_(initial_feature_records()),
       working_(std::make_unique<metadata::Delta>(metadata::ClusterState{})) {}
 
@@ -127,6 +128,24 @@ Result<BufferChain> Controller::dispatch(const metadata::ForwardedRequest& reque
                 fmt::format("the controller does not serve API {}", request.api_key));
 }
 
+// Of the requests that change how many partitions there are, with the version since which clients know to be
+// refused.
+MutationQuota Controller::quota_of(const metadata::ForwardedRequest& forwarded) {
+    struct Limited {
+        std::int16_t api_key;
+        std::int16_t strict_since;
+    };
+    static constexpr auto k_limited = std::to_array<Limited>({{msg::CreateTopicsRequest::k_api_key, 6},
+                                                              {msg::DeleteTopicsRequest::k_api_key, 5},
+                                                              {msg::CreatePartitionsRequest::k_api_key, 3}});
+    const auto limited = std::ranges::find(k_limited, forwarded.api_key, &Limited::api_key);
+    if (limited == k_limited.end() || working_->state().client_quotas.empty()) return {};
+    return quotas_.of(working_->state(), {.principal = forwarded.principal,
+                                          .client_id = forwarded.client_id,
+                                          .now_ms = parts_.log.quorum().now_ms,
+                                          .is_strict = forwarded.version >= limited->strict_since});
+}
+
 template <class Request, class Response>
 Result<BufferChain> Controller::decide_as(const metadata::ForwardedRequest& forwarded) {
     if (forwarded.version < Request::k_min_version || forwarded.version > Request::k_max_version)
@@ -143,7 +162,16 @@ Result<BufferChain> Controller::decide_as(const metadata::ForwardedRequest& forw
                                   .log = parts_.log,
                                   .passwords = parts_.passwords,
                                   .next_offset = parts_.log.end_offset()};
-    const auto decision = controller::decide(request, forwarded.version, context);
+    auto quota = quota_of(forwarded);
+    auto decision = [&] {
+        if constexpr (requires { controller::decide(request, forwarded.version, context, quota); }) {
+            return controller::decide(request, forwarded.version, context, quota);
+        } else {
+            return controller::decide(request, forwarded.version, context);
+        }
+    }();
+    if constexpr (requires { decision.response.throttle_time_ms; })
+        decision.response.throttle_time_ms = quota.throttle_time_ms();
     protocol::Writer writer;
     decision.response.encode(writer, forwarded.version);
     if (writer.failed()) return fail(ErrorCode::unknown_server_error, writer.why());

@@ -16,6 +16,7 @@
 #include "base/result.h"
 #include "controller/activation.h"
 #include "controller/decision.h"
+#include "controller/mutation_quota.h"
 #include "metadata/controller_channel.h"
 #include "metadata/delta.h"
 #include "metadata/loader.h"
@@ -31,6 +32,7 @@ struct ControllerParts {
     RecordLog& log;
     const PasswordKeys& passwords;
     metadata::ImagePublisher& publisher;
+    double quota_window_seconds = 11;  // controller.quota.window.num times .size.seconds
 };
 
 class Controller {
@@ -79,6 +81,7 @@ private:
     void decide(metadata::ForwardedRequest& request, Completion<Result<BufferChain>> done);
     template <class Request, class Response>
     Result<BufferChain> decide_as(const metadata::ForwardedRequest& request);
+    MutationQuota quota_of(const metadata::ForwardedRequest& forwarded);
     Result<BufferChain> dispatch(const metadata::ForwardedRequest& request);
     void append(std::span<const Slice> records, bool atomic);
     void append_batch(std::span<const Slice> records);
@@ -87,6 +90,7 @@ private:
 
     ControllerParts parts_;
     Rule rule_ = Rule::loading;
+    MutationQuotas quotas_;
     metadata::Loader loader_;
     std::vector<Slice> bootstrap_;
     std::unique_ptr<metadata::Delta> working_;

@@ -31,7 +31,8 @@ Result<std::vector<metadata::Partition>> assign(const Wish& wish, std::size_t re
 }
 
 // The partitions to add, everything checked.
-Result<std::vector<metadata::Partition>> check(const Wish& wish, const DecisionContext& context) {
+Result<std::vector<metadata::Partition>> check(const Wish& wish, const DecisionContext& context,
+                                               MutationQuota& quota) {
     const auto* topic = context.state.topic(wish.name);
     if (topic == nullptr) return fail(ErrorCode::unknown_topic_or_partition, "");  // as Kafka: without words
     const auto before = static_cast<std::int32_t>(topic->partitions.size());
@@ -55,6 +56,7 @@ Result<std::vector<metadata::Partition>> check(const Wish& wish, const DecisionC
                 "Attempted to add {} additional partition(s), but only {} assignment(s) were specified.",
                 added, wish.assignments->size()));
     }
+    TRY_STATUS(quota.charge(static_cast<std::size_t>(added)));
     const auto replication_factor = topic->partitions.begin()->value.replicas.size();
     if (wish.assignments) return assign(wish, replication_factor, context.state);
     auto placed = TRY(
@@ -69,7 +71,7 @@ Result<std::vector<metadata::Partition>> check(const Wish& wish, const DecisionC
 }  // namespace
 
 Decision<msg::CreatePartitionsResponse> decide(const msg::CreatePartitionsRequest& request, std::int16_t,
-                                               const DecisionContext& context) {
+                                               const DecisionContext& context, MutationQuota& quota) {
     Decision<msg::CreatePartitionsResponse> decision;
     std::map<std::string_view, int> mentions;
     for (const auto& wish : request.topics) ++mentions[wish.name];
@@ -79,7 +81,7 @@ Decision<msg::CreatePartitionsResponse> decide(const msg::CreatePartitionsReques
         auto& outcome = decision.response.results.emplace_back();
         outcome.name = wish.name;
         auto partitions = mentions[wish.name] > 1 ? fail(ErrorCode::invalid_request, "Duplicate topic name.")
-                                                  : check(wish, context);
+                                                  : check(wish, context, quota);
         if (partitions && decision.records.size() + partitions->size() > k_records_per_batch_max)
             partitions =
                 fail(ErrorCode::policy_violation, "Too many partitions for one request; send several.");

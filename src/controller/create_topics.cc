@@ -29,8 +29,9 @@ struct Draft {
 
 class TopicCreation {
 public:
-    TopicCreation(const msg::CreateTopicsRequest& request, const DecisionContext& context)
-        : request_(request), context_(context) {}
+    TopicCreation(const msg::CreateTopicsRequest& request, const DecisionContext& context,
+                  MutationQuota& quota)
+        : request_(request), context_(context), quota_(quota) {}
 
     Decision<msg::CreateTopicsResponse> decide() {
         count_names();
@@ -106,6 +107,7 @@ private:
         draft.configs = TRY(check_configs(topic));
         draft.partitions = topic.assignments.empty() ? TRY(place(topic)) : TRY(assign(topic));
         draft.replication_factor = static_cast<std::int16_t>(draft.partitions.front().replicas.size());
+        TRY_STATUS(quota_.charge(draft.partitions.size()));  // also when it is only validated
         return draft;
     }
 
@@ -251,6 +253,7 @@ private:
 
     const msg::CreateTopicsRequest& request_;
     const DecisionContext& context_;
+    MutationQuota& quota_;
     std::map<std::string_view, int> name_count_;
     std::map<std::string, std::string, std::less<>> colliding_;  // existing names by their collision form
     Decision<msg::CreateTopicsResponse> decision_;
@@ -259,8 +262,8 @@ private:
 }  // namespace
 
 Decision<msg::CreateTopicsResponse> decide(const msg::CreateTopicsRequest& request, std::int16_t,
-                                           const DecisionContext& context) {
-    return TopicCreation(request, context).decide();
+                                           const DecisionContext& context, MutationQuota& quota) {
+    return TopicCreation(request, context, quota).decide();
 }
 
 }  // namespace gregor::controller

@@ -21,8 +21,8 @@ struct Wish {
 
 class TopicDeletion {
 public:
-    TopicDeletion(const DecisionContext& context, std::int16_t version)
-        : context_(context), version_(version) {}
+    TopicDeletion(const DecisionContext& context, std::int16_t version, MutationQuota& quota)
+        : context_(context), version_(version), quota_(quota) {}
 
     Decision<msg::DeleteTopicsResponse> decide(const msg::DeleteTopicsRequest& request) {
         for (const auto name : request.topic_names) wishes_.push_back({.name = name, .id = {}});
@@ -74,6 +74,8 @@ private:
             return answer(wish, {code, wish.by_id ? "This server does not host this topic ID."
                                                   : "This server does not host this topic-partition."});
         }
+        if (const auto allowed = quota_.charge(topic->partitions.size()); !allowed)
+            return answer({.name = topic->name, .id = topic->id}, allowed.error());
         remove(*topic);
     }
 
@@ -104,6 +106,7 @@ private:
 
     const DecisionContext& context_;
     const std::int16_t version_;
+    MutationQuota& quota_;
     std::vector<Wish> wishes_;
     std::map<Uuid, int> ids_;  // how often each is asked for
     std::map<std::string_view, int> names_;
@@ -115,8 +118,8 @@ private:
 }  // namespace
 
 Decision<msg::DeleteTopicsResponse> decide(const msg::DeleteTopicsRequest& request, std::int16_t version,
-                                           const DecisionContext& context) {
-    return TopicDeletion(context, version).decide(request);
+                                           const DecisionContext& context, MutationQuota& quota) {
+    return TopicDeletion(context, version, quota).decide(request);
 }
 
 }  // namespace gregor::controller

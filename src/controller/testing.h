@@ -44,11 +44,12 @@ public:
         return {.leader_epoch = LeaderEpoch{1},
                 .high_watermark = end_,
                 .log_end_offset = end_,
-                .now_ms = 5'000,
+                .now_ms = now_ms,
                 .kraft_version = 1,
                 .voters = {{BrokerId{1}, Uuid{1, 10}, {{"CONTROLLER", "localhost", 22001, 0}}}}};
     }
     std::vector<std::vector<Slice>> batches;
+    std::int64_t now_ms = 5'000;
 
 private:
     Offset end_{3};  // behind the batch that opened the epoch

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "node/connection_limits.h"
 #include "node/text.h"
 
 namespace gregor::node {
@@ -118,23 +119,11 @@ Status read_all_listeners(NodeConfig& config) {
     return check_listener_names(config);
 }
 
-// "10.0.0.1:5,::1:9": an address may hold colons itself.
-Result<server::QuotaLimits> read_quotas(const Settings& settings) {
+Status check_ip_overrides(const Settings& settings) {
     constexpr std::string_view k_overrides = "max.connections.per.ip.overrides";
-    server::QuotaLimits limits;
-    limits.connections_max = static_cast<std::size_t>(settings.number("max.connections"));
-    limits.per_ip_max = static_cast<std::size_t>(settings.number("max.connections.per.ip"));
-    for (const auto entry : settings.list(k_overrides)) {
-        const auto colon = entry.rfind(':');
-        const auto count =
-            colon == std::string_view::npos ? std::nullopt : parse_int(entry.substr(colon + 1));
-        if (!count || *count < 0 || colon == 0) {
-            return std::unexpected(
-                settings.error_at(k_overrides, "must be a list of address:number, such as 10.0.0.1:200"));
-        }
-        limits.per_ip_overrides[std::string(entry.substr(0, colon))] = static_cast<std::size_t>(*count);
-    }
-    return limits;
+    if (parse_ip_overrides(settings.text(k_overrides))) return {};
+    return std::unexpected(
+        settings.error_at(k_overrides, "must be a list of address:number, such as 10.0.0.1:200"));
 }
 
 // Kafka's rule: what may be queued holds at least one request.
@@ -209,7 +198,7 @@ Result<NodeConfig> make_config(Settings settings) {
                             : storage::Durability::page_cache;
     config.shards = static_cast<std::uint32_t>(config.settings.number("gregor.shards"));
     config.auto_topics = read_auto_topics(config.settings);
-    config.quotas = TRY(read_quotas(config.settings));
+    TRY_STATUS(check_ip_overrides(config.settings));
     TRY_STATUS(check_memory(config.settings));
     return config;
 }
@@ -262,7 +251,6 @@ server::ServerConfig server_config(const NodeConfig& config, const MemoryPlan& m
     server.limits.shard_request_bytes_max = memory.request_bytes;
     server.limits.shard_small_request_bytes_max = memory.small_request_bytes;
     server.limits.shard_response_bytes_max = memory.answer_bytes;
-    server.quotas = config.quotas;
     server.limits.idle_max = Duration::millis(settings.number("connections.max.idle.ms"));
     server.auto_create_topics = settings.flag("auto.create.topics.enable");
     server.num_partitions = static_cast<std::int32_t>(settings.number("num.partitions"));

@@ -29,7 +29,6 @@ struct NodeConfig {
     std::uint32_t shards = 0;         // 0: one a CPU
     std::uint64_t machine_bytes = 0;  // of memory, as the machine says; 0: unknown
     metadata::AutoTopicSettings auto_topics;
-    server::QuotaLimits quotas;
 
     bool is_controller_listener(const std::string& name) const;
 };

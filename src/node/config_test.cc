@@ -52,22 +52,6 @@ TEST(NodeConfig, ANodeWithoutAFileRuns) {
     EXPECT_EQ(server.fetch_bytes_max, 16 << 20);             // a quarter of the memory for answers
     EXPECT_EQ(server.fetch_session_slots_max, 1000);
     EXPECT_EQ(server.limits.idle_max, Duration::millis(600'000));
-    EXPECT_FALSE(server.quotas.has_any());
-}
-
-TEST(NodeConfig, ConnectionsAreLimitedByAddress) {
-    auto settings =
-        Settings::make("my.properties", file({{"max.connections", "9"},
-                                              {"max.connections.per.ip", "2"},
-                                              {"max.connections.per.ip.overrides", "10.0.0.1:5, ::1:7"}}));
-    ASSERT_TRUE(settings);
-    const auto config = make_config(std::move(*settings));
-    ASSERT_TRUE(config) << config.error().detail;
-    EXPECT_TRUE(config->quotas.has_any());
-    EXPECT_EQ(config->quotas.connections_max, 9U);
-    EXPECT_EQ(config->quotas.per_ip_max, 2U);
-    EXPECT_EQ(config->quotas.per_ip_overrides.at("10.0.0.1"), 5U);
-    EXPECT_EQ(config->quotas.per_ip_overrides.at("::1"), 7U);
 }
 
 TEST(NodeConfig, ValuesOutOfRangeAreRefused) {

@@ -8,6 +8,7 @@
 #include "base/assert.h"
 #include "base/format.h"
 #include "base/log.h"
+#include "node/connection_limits.h"
 
 namespace gregor::node {
 
@@ -114,7 +115,7 @@ Node::~Node() {
 void Node::start() {
     memory_ = memory_plan(config_, static_cast<std::uint32_t>(ports_.size()));
     server_ = server_config(config_, memory_);
-    if (server_.quotas.has_any()) quotas_ = std::make_unique<server::ConnectionQuotas>(server_.quotas);
+    quotas_ = std::make_unique<server::ConnectionQuotas>(home(), quota_window(config_.settings));
     for (std::size_t i = 0; i < ports_.size(); ++i) doors_.push_back(std::make_unique<Door>());
     on_all_shards(
         [this](std::uint32_t shard, io::Task report) {
@@ -172,10 +173,23 @@ void Node::build(const Booted& booted) {
 
 void Node::publish(Ref<const metadata::Image> image, const metadata::Changes& changes) {
     published_end_ = image->provenance.last_contained_offset + 1;
+    apply_configs(*image, changes);
     for (std::size_t i = 0; i < shards_.size(); ++i) {
         home().shards.submit(ShardId{static_cast<std::uint32_t>(i)},
                              [shard = shards_[i].get(), image, changes] { shard->on_image(image, changes); });
     }
+}
+
+// What shard 0 makes of the configs of brokers and the quotas of addresses.
+void Node::apply_configs(const metadata::Image& image, const metadata::Changes& changes) {
+    const bool concerns_brokers = std::ranges::any_of(changes.configs, [](const auto& resource) {
+        return resource.type == metadata::ConfigResourceType::broker;
+    });
+    const bool is_first = !std::exchange(has_configs_, true);
+    if (!is_first && !concerns_brokers && !changes.client_quotas) return;
+    const metadata::ConfigContext configs{
+        .state = image, .properties = config_.settings, .node = config_.node_id};
+    quotas_->set_limits(connection_limits(configs, server_, config_.inter_broker_listener));
 }
 
 void Node::on_controller_active() { register_broker(); }

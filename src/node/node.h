@@ -64,6 +64,7 @@ private:
     void on_booted(Result<Booted> booted);
     void build(const Booted& booted);
     void publish(Ref<const metadata::Image> image, const metadata::Changes& changes) override;
+    void apply_configs(const metadata::Image& image, const metadata::Changes& changes);
     void on_controller_active() override;
     void on_quorum_failed(const Error& why) override;
     void register_broker();
@@ -102,6 +103,7 @@ private:
     std::unique_ptr<metadata::BrokerLifecycle> lifecycle_;
     Offset published_end_;  // one past the last offset that the newest image contains
     std::set<std::size_t> clean_;
+    bool has_configs_ = false;  // from the first image
     bool is_serving_ = false;
     bool is_stopping_ = false;
     bool has_failed_ = false;

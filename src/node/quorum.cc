@@ -39,7 +39,10 @@ controller::ControllerParts Quorum::controller_parts(const NodeConfig& config, c
         const auto endpoint = voter_endpoint(listener);
         identity.endpoints.push_back({.name = endpoint.name, .host = endpoint.host, .port = endpoint.port});
     }
-    return {decisions, identity, settings, *this, *this, passwords_, publisher};
+    const auto quota_window = settings.number("controller.quota.window.num") *
+                              settings.number("controller.quota.window.size.seconds");
+    return {decisions, identity,   settings,  *this,
+            *this,     passwords_, publisher, static_cast<double>(quota_window)};
 }
 
 raft::Driver::Settings Quorum::driver_settings(const NodeConfig& config, const Booted& booted) const {

@@ -77,6 +77,11 @@ struct OfflineNews {
 
 }  // namespace
 
+server::QuotaWindow quota_window(const Settings& settings) {
+    return {.samples = static_cast<std::size_t>(settings.number("quota.window.num")),
+            .sample = Duration::seconds(settings.number("quota.window.size.seconds"))};
+}
+
 ShardNode::ShardNode(const io::ShardPorts& ports, const NodeParts& parts,
                      std::unique_ptr<metadata::ControllerChannel> channel)
     : ports_(ports),
@@ -113,6 +118,7 @@ ShardNode::ShardNode(const io::ShardPorts& ports, const NodeParts& parts,
       gate_(gate_options(parts.config.settings), ports, replicas_, transactions_),
       fetch_sessions_(session_config(parts.server, ports)),
       waiting_fetches_(replicas_),
+      client_quotas_(ports, quota_window(parts.config.settings)),
       services_{.ports = ports,
                 .config = parts.server,
                 .images = image_,
@@ -129,7 +135,9 @@ ShardNode::ShardNode(const io::ShardPorts& ports, const NodeParts& parts,
                 .fetch_sessions = fetch_sessions_,
                 .waiting_fetches = waiting_fetches_,
                 .quotas = parts.quotas},
-      server_(services_, server::ApiTable::standard()) {}
+      server_(services_, server::ApiTable::standard()) {
+    server_.set_client_quotas(client_quotas_);
+}
 
 ShardNode::~ShardNode() = default;
 
@@ -138,11 +146,13 @@ void ShardNode::connect(const std::vector<std::unique_ptr<ShardNode>>& shards) {
     std::vector<replication::FetchHome*> fetch_homes;
     std::vector<coordinator::GroupCoordinator*> coordinators;
     std::vector<coordinator::TxnCoordinator*> transaction_coordinators;
+    std::vector<server::ClientQuotas*> client_quotas;
     for (const auto& shard : shards) {
         replica_shards.push_back(&shard->replica_shard_);
         fetch_homes.push_back(&shard->replicas_);
         coordinators.push_back(&shard->groups_);
         transaction_coordinators.push_back(&shard->transactions_);
+        client_quotas.push_back(&shard->client_quotas_);
     }
     replica_shard_.set_fetch_homes(std::move(fetch_homes));
     replica_shard_.set_folder_free_broadcast([this, replica_shards](const storage::PartitionName& name) {
@@ -155,10 +165,12 @@ void ShardNode::connect(const std::vector<std::unique_ptr<ShardNode>>& shards) {
     replicas_.connect(std::move(replica_shards));
     groups_.connect(std::move(coordinators));
     transactions_.connect(std::move(transaction_coordinators));
+    client_quotas_.connect(std::move(client_quotas));
 }
 
 void ShardNode::on_image(const Ref<const metadata::Image>& image, const metadata::Changes& changes) {
     image_.set(image);
+    if (changes.client_quotas) client_quotas_.on_image(*image);
     replica_shard_.on_image(image, changes);
     for (const auto& [id, topic] : changes.deleted_topics) groups_.on_topic_deleted(topic->name, id);
 }

@@ -22,6 +22,7 @@
 #include "replication/replica_shard.h"
 #include "replication/replicas.h"
 #include "security/authorizer.h"
+#include "server/client_quotas.h"
 #include "server/config.h"
 #include "server/fetch_session.h"
 #include "server/server.h"
@@ -43,6 +44,9 @@ struct NodeParts {
     const security::Authorizer& authorizer;
     Ref<const metadata::Image> first_image;
 };
+
+// quota.window.num and quota.window.size.seconds.
+server::QuotaWindow quota_window(const Settings& settings);
 
 class ShardNode final : public replication::LeadershipObserver {
 public:
@@ -79,6 +83,7 @@ private:
     server::TransactionGate gate_;
     server::FetchSessions fetch_sessions_;
     server::WaitingFetches waiting_fetches_;
+    server::ClientQuotas client_quotas_;
     server::ShardServices services_;
     server::ShardServer server_;
 };

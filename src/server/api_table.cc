@@ -49,6 +49,7 @@
 #include "server/call.h"
 #include "server/handlers/admin_handlers.h"
 #include "server/handlers/handlers.h"
+#include "server/handlers/metered_fetch.h"
 
 namespace gregor::server {
 namespace {
@@ -64,7 +65,7 @@ constexpr auto k_rows = std::to_array<ServedApi>({
      .authorisation = "topic write; transactional_id write",
      .advertised_min = 0},  // librdkafka looks for it (KAFKA-18659); versions 0 to 2 close the connection
     {.key = ApiKey::fetch,
-     .run = HANDLED(fetch, Fetch),
+     .run = HANDLED(metered_fetch, Fetch),
      .authorisation = "topic read; cluster cluster_action"},
     {.key = ApiKey::list_offsets,
      .run = HANDLED(list_offsets, ListOffsets),

@@ -1,10 +1,12 @@
 // One request between its decoding and its answer.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
+#include <type_traits>
 
 #include "base/budget.h"
 #include "base/bytes.h"
@@ -14,6 +16,8 @@
 #include "protocol/reader.h"
 #include "protocol/writer.h"
 #include "security/principal.h"
+#include "server/client_quotas.h"
+#include "server/fetch_meter.h"
 #include "server/request_context.h"
 
 namespace gregor::server {
@@ -32,7 +36,8 @@ struct PeerIdentity final : RefCounted {
 struct Answer {
     enum class Kind : std::uint8_t { response, none, close };
     Kind kind = Kind::none;
-    BufferChain chain;  // framed; of a response
+    BufferChain chain;     // framed; of a response
+    Duration held_back{};  // nothing more is read for so long once it has left
 };
 
 // Takes answers to where the connection is, if it still is. Outlives all calls but those dropped at the end.
@@ -42,9 +47,14 @@ public:
     virtual void answer(ConnectionId connection, std::uint64_t request, Answer answer) = 0;
 };
 
+class HandlerTurn;
+
 // Owns the frame, what it cost, and the context that the handler sees; is owned by the handler's completion.
 // Lives on the connection's shard. Answered exactly once.
-class Call {
+//
+// What it uses of its client's quotas is known by its answer. Where that is too much, the answer says for how
+// long the client shall wait, and the connection is held back for as long (KIP-219).
+class Call final : public FetchMeter {
 public:
     struct Origin {
         std::uint64_t request = 0;  // its number on the connection
@@ -53,10 +63,14 @@ public:
         std::size_t body_from = 0;  // where the header ends
         const protocol::ApiRow* api = nullptr;
         Ref<const PeerIdentity> peer;
+        ClientQuotas* quotas = nullptr;  // nullptr: nobody counts
     };
 
     Call(Origin origin, const RequestContext::Facts& facts, ShardServices& services, AnswerSink& sink)
         : origin_(std::move(origin)), context_(facts, services), sink_(sink) {}
+    ~Call() override;
+    Call(const Call&) = delete;
+    Call& operator=(const Call&) = delete;
 
     RequestContext& context() { return context_; }
     Slice body() const;
@@ -71,34 +85,57 @@ public:
     void finish_response(protocol::Writer header, BufferChain body);
     void close(std::string_view why);
 
+    // Before the answer is encoded: everything has been used now. How long the client shall wait.
+    Duration settle_quotas();
+    void hold_back(Duration span) { held_back_ = std::max(held_back_, span); }
+    std::int32_t most_bytes(std::int32_t wanted) override;
+    bool admit(std::size_t bytes) override;
+
 private:
+    friend class HandlerTurn;
     void answer(Answer answer);
+    metadata::QuotaClient client() const { return {context_.principal().name, context_.client_id()}; }
+    void charge(QuotaKind kind, double amount);
+    void charge_time();
+    bool is_time_free() const;
+    double percent_of_turn();
 
     Origin origin_;
     RequestContext context_;
     AnswerSink& sink_;
+    bool is_time_charged_ = false;
+    Duration held_back_;
+    HandlerTurn* turn_ = nullptr;  // while the handler is called
 };
 
-// The one place that every decoded API's answer passes.
-//
-// A response that has a throttle time gets the longer of what its handler and what the quotas ask for; quotas
-// do not exist yet and ask for none.
-std::int32_t throttle_time_ms(const RequestContext& context);
+// The call of a handler, as far as a quota asks for the time it takes. It outlives the request that is
+// answered within it.
+class HandlerTurn {
+public:
+    explicit HandlerTurn(Call& call);
+    HandlerTurn(const HandlerTurn&) = delete;
+    HandlerTurn& operator=(const HandlerTurn&) = delete;
+    ~HandlerTurn();
 
+private:
+    friend class Call;
+    Call* call_ = nullptr;  // nullptr: nobody measures, or it is gone
+    Instant since_;
+};
+
+// The one place that every decoded API's answer passes: what the quotas ask for is in it.
 template <class Response>
 void answer_call(Call& call, Response response) {
-    if constexpr (requires { response.throttle_time_ms; }) {
-        const auto throttle_ms = throttle_time_ms(call.context());
-        if (throttle_ms > response.throttle_time_ms) response.throttle_time_ms = throttle_ms;
-    }
+    const auto held_back = call.settle_quotas();
+    if constexpr (requires { response.throttle_time_ms; })
+        response.throttle_time_ms = static_cast<std::int32_t>(held_back.to_millis());
     auto writer = call.start_response();
     response.encode(writer, call.context().api_version());
     call.finish_response(std::move(writer));
 }
 
-// A ServedApi::run: the steps between a frame and a handler.
-template <class Request, class Response,
-          void (*handler)(const Request&, RequestContext&, Completion<Response>)>
+// A ServedApi::run: the steps between a frame and a handler, which may want to meter what it fetches.
+template <class Request, class Response, auto handler>
 void run_handler(std::unique_ptr<Call> call) {
     struct Running {
         std::unique_ptr<Call> call;
@@ -110,10 +147,18 @@ void run_handler(std::unique_ptr<Call> call) {
     running->request.decode(reader, call->context().api_version());
     if (reader.failed()) return call->refuse_body(reader.why());
     auto& context = call->context();
+    FetchMeter& meter = *call;
+    const HandlerTurn turn(*call);
     running->call = std::move(call);
     const auto& request = running->request;
-    handler(request, context,
-            [kept = std::move(running)](Response response) { (*kept)(std::move(response)); });
+    Completion<Response> done(
+        [kept = std::move(running)](Response response) { (*kept)(std::move(response)); });
+    if constexpr (std::is_invocable_v<decltype(handler), const Request&, RequestContext&, FetchMeter&,
+                                      Completion<Response>>) {
+        handler(request, context, meter, std::move(done));
+    } else {
+        handler(request, context, std::move(done));
+    }
 }
 
 }  // namespace gregor::server

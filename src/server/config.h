@@ -9,7 +9,6 @@
 
 #include "base/ids.h"
 #include "base/time.h"
-#include "server/connection_quotas.h"
 
 namespace gregor::server {
 
@@ -52,7 +51,6 @@ struct ServerConfig {
     std::optional<std::string> rack;
     std::vector<ListenerConfig> listeners;
     ConnectionLimits limits;
-    QuotaLimits quotas;
 
     std::int16_t kraft_version = 1;   // of the quorum, as its log says; no metadata record tells it
     bool auto_create_topics = true;   // auto.create.topics.enable

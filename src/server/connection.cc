@@ -84,7 +84,8 @@ void Connection::keep(Bytes rest) {
 // Starts every request that may start, as far as the bytes reach.
 void Connection::process(Bytes& input) {
     is_processing_ = true;
-    while (!is_closed_ && !is_draining_ && !is_over_limits() && !waits_for_memory_ && !waits_for_turn_) {
+    while (!is_closed_ && !is_draining_ && !is_held_back_ && !is_over_limits() && !waits_for_memory_ &&
+           !waits_for_turn_) {
         if (!next_frame_ && !take_frame(input)) break;
         if (!may_start(*next_frame_) || !has_its_turn() || !has_room_for_answer()) break;
         start_request();
@@ -165,7 +166,7 @@ void Connection::process_kept() {
 void Connection::update_reading() {
     if (is_closed_) return;
     const bool wanted = kept_.empty() && !next_frame_ && !waits_for_memory_ && !waits_for_turn_ &&
-                        !is_draining_ && !is_over_limits();
+                        !is_draining_ && !is_held_back_ && !is_over_limits();
     if (wanted == is_reading_) return;
     is_reading_ = wanted;
     if (wanted) {
@@ -221,12 +222,28 @@ void Connection::send_answered() {
         auto next = std::move(slots_.front().answer);
         slots_.pop_front();
         ++first_request_;
+        hold_back(next.held_back);
         switch (next.kind) {
             case Answer::Kind::close: return refuse();
             case Answer::Kind::none: break;
             case Answer::Kind::response: stream_->send(std::move(next.chain)); break;
         }
     }
+}
+
+// Kafka mutes the channel, so that a client which does not wait by itself waits all the same (KIP-219).
+void Connection::hold_back(Duration span) {
+    if (span <= Duration()) return;
+    held_back_until_ = std::max(held_back_until_, host_.now() + span);
+    if (std::exchange(is_held_back_, true)) return;
+    host_.wait_until(id_, held_back_until_);
+}
+
+void Connection::on_time() {
+    if (is_closed_) return;
+    if (host_.now() < held_back_until_) return host_.wait_until(id_, held_back_until_);
+    is_held_back_ = false;
+    process_kept();
 }
 
 void Connection::refuse() {

@@ -34,6 +34,8 @@ public:
     virtual void change_answer_bytes(std::size_t added, std::size_t sent) = 0;
     // It has done enough for this turn: call on_turn() in a later one.
     virtual void wait_for_turn(ConnectionId connection) = 0;
+    // Its client used more than its quota: call on_time() then.
+    virtual void wait_until(ConnectionId connection, Instant when) = 0;
     // It is closed: forget it, but not before this turn is over.
     virtual void retire(ConnectionId connection) = 0;
 };
@@ -41,9 +43,9 @@ public:
 // Lives on the shard that accepted it, owned by the shard's server.
 //
 // Reading stops (back-pressure) while the request at the front may not start yet, too many are in flight, too
-// many answer bytes are queued, or the shard's memory for requests or answers is used up; what was read
-// already is kept aside, and counts as memory for requests. Reads start small and grow as long as nothing is
-// left over, so that what is kept aside stays small, too.
+// many answer bytes are queued, the client is over its quota, or the shard's memory for requests or answers
+// is used up; what was read already is kept aside, and counts as memory for requests. Reads start small and
+// grow as long as nothing is left over, so that what is kept aside stays small, too.
 class Connection final : public io::StreamHandler {
 public:
     Connection(ConnectionId id, Ref<const PeerIdentity> peer, std::unique_ptr<io::Stream> stream,
@@ -61,6 +63,7 @@ public:
     void answer(std::uint64_t request, Answer answer);
     void on_memory();
     void on_turn();
+    void on_time();
     // Reads no more; closes when everything asked has been answered.
     void drain();
     void close(std::string_view why);
@@ -105,6 +108,7 @@ private:
     bool is_over_limits() const;
     void start_request();
     void send_answered();
+    void hold_back(Duration span);
     void refuse();
     void update_reading();
     void end_drain();
@@ -135,12 +139,14 @@ private:
     Instant frame_since_;  // when the frame began in whose middle it is
     std::size_t read_since_look_ = 0;
     std::size_t started_this_turn_ = 0;
+    Instant held_back_until_;
     Instant last_progress_;  // of what is sent, or when something was queued on an empty queue
     bool target_is_direct_ = false;
     bool is_reading_ = false;
     bool is_processing_ = false;
     bool waits_for_memory_ = false;
     bool waits_for_turn_ = false;
+    bool is_held_back_ = false;
     bool is_draining_ = false;
     bool is_refused_ = false;  // ends as soon as the answers before are out; what comes later is dropped
     bool is_closed_ = false;

@@ -518,5 +518,104 @@ TEST_F(ConnectionTest, DrainingWithoutConnectionsEndsInALaterTurn) {
     EXPECT_TRUE(drained);
 }
 
+// ---------------------------------------------------------------- quotas
+
+class QuotaTest : public ConnectionTest {
+public:
+    void set_quota(std::string_view key, double bound) {
+        start();
+        quotas.emplace(world->services.ports, QuotaWindow{});
+        metadata::ClusterState state;
+        PersistentMap<std::string, double> quota;
+        quota.set(std::string(key), bound);
+        state.client_quotas.set({{"client-id", "tester"}}, quota);
+        quotas->on_image(state);
+        world->server->set_client_quotas(*quotas);
+    }
+    std::int32_t throttle_ms(std::size_t answer) {
+        settle();
+        bytes = client.answers().at(answer);
+        protocol::Reader reader(as_bytes(bytes));
+        reader.i32();
+        msg::ProduceResponse response;
+        response.decode(reader, 3);
+        return response.throttle_time_ms;
+    }
+    std::optional<ClientQuotas> quotas;
+    std::string bytes;
+};
+
+// 10,000 bytes are free at a rate of 1,000 a second; the rest takes its time. The answer leaves at once.
+TEST_F(QuotaTest, OverItsQuotaAConnectionIsHeldBackOnceItIsAnswered) {
+    set_quota("producer_byte_rate", 1'000);
+    client.send(produce(1, 5'000));
+    answer_produce(0);
+    EXPECT_EQ(throttle_ms(0), 0);
+    client.send(produce(2, 7'000));
+    answer_produce(1);
+    const auto held_ms = throttle_ms(1);
+    EXPECT_GT(held_ms, 2'000);
+    EXPECT_LT(held_ms, 2'200);  // the frames are a little larger than their records
+    EXPECT_FALSE(client.is_reading);
+    world->hand.advance(Duration::millis(held_ms - 1));
+    EXPECT_FALSE(client.is_reading);
+    world->hand.advance(Duration::millis(1));
+    EXPECT_TRUE(client.is_reading);
+    client.send(heartbeat(3));
+    EXPECT_EQ(asked_.groups.size(), 1U);
+}
+
+TEST_F(QuotaTest, WhatWasReadAlreadyWaitsToo) {
+    set_quota("producer_byte_rate", 1'000);
+    client.send(produce(1, 12'000) + heartbeat(2));
+    answer_produce(0);
+    settle();
+    EXPECT_TRUE(asked_.groups.empty());
+    world->hand.advance(Duration::seconds(3));
+    EXPECT_EQ(asked_.groups.size(), 1U);
+}
+
+TEST_F(QuotaTest, ProducesThatOverlapAddUp) {
+    set_quota("producer_byte_rate", 1'000);
+    client.send(produce(1, 12'000) + produce(2, 1'000));
+    ASSERT_EQ(asked_.produces.size(), 2U);
+    answer_produce(0);
+    answer_produce(1);
+    EXPECT_GT(throttle_ms(1), throttle_ms(0) + 999);
+    world->hand.advance(Duration::millis(throttle_ms(0)));
+    EXPECT_FALSE(client.is_reading);
+    world->hand.advance(Duration::millis(throttle_ms(1) - throttle_ms(0)));
+    EXPECT_TRUE(client.is_reading);
+}
+
+TEST_F(QuotaTest, TimeCountsWhereverItWasSpent) {
+    set_quota("request_percentage", 1);  // of a second: 10 ms, ten of which are free
+    client.send(heartbeat(1));
+    world->hand.advance(Duration::seconds(5));  // waiting takes no time of the shard's
+    answer_heartbeat(0);
+    settle();
+    EXPECT_TRUE(client.is_reading);
+    quotas->record(QuotaKind::request, {"ANONYMOUS", "tester"}, 10.5);
+    client.send(heartbeat(2));
+    answer_heartbeat(1);
+    settle();
+    EXPECT_FALSE(client.is_reading);
+    world->hand.advance(Duration::millis(500));
+    EXPECT_TRUE(client.is_reading);
+}
+
+TEST_F(QuotaTest, AConnectionThatIsHeldBackCanEnd) {
+    set_quota("producer_byte_rate", 1);
+    client.send(produce(1, 1'000));
+    answer_produce(0);
+    settle();
+    bool drained = false;
+    world->server->drain(world->hand.now() + Duration::seconds(10), [&] { drained = true; });
+    settle();
+    world->hand.settle();
+    EXPECT_TRUE(drained);
+    world->hand.advance(Duration::seconds(3'000));  // its timer finds nobody
+}
+
 }  // namespace
 }  // namespace gregor::server

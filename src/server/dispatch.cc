@@ -1,9 +1,12 @@
 #include "server/dispatch.h"
 
+#include <algorithm>
+
 #include "base/log.h"
 #include "gen/api/api_versions.h"
 #include "gen/misc/request_header.h"
 #include "metadata/controller_channel.h"
+#include "metadata/record_codec.h"
 #include "protocol/frame.h"
 
 namespace gregor::server {
@@ -11,9 +14,30 @@ namespace {
 
 constexpr auto k_api_versions_key = static_cast<std::int16_t>(msg::ApiVersionsRequest::k_api_key);
 
+// The forwarded API whose answer has no throttle time; that of the others begins with it.
+constexpr auto k_unthrottled_api = static_cast<std::int16_t>(ApiKey::describe_quorum);
+constexpr std::size_t k_throttle_bytes = 4;
+
+// The longer of the controller's throttle time and ours is told and kept.
+void merge_throttle(Call& call, BufferChain& body) {
+    const auto ours = call.settle_quotas();
+    if (call.context().api_key() == k_unthrottled_api) return;
+    const auto encoded = metadata::to_slice(body);
+    protocol::Reader reader(encoded);
+    const auto asked = Duration::millis(std::max(reader.i32(), 0));
+    if (reader.failed()) return;
+    call.hold_back(asked);
+    if (asked >= ours) return;
+    protocol::Writer writer;
+    writer.i32(static_cast<std::int32_t>(ours.to_millis()));
+    body = writer.take();
+    body.append(encoded.subslice(k_throttle_bytes, encoded.size() - k_throttle_bytes));
+}
+
 // The controller's answer, behind the header that this client expects.
 void answer_forwarded(Call& call, Result<BufferChain> outcome) {
     if (!outcome) return call.close(outcome.error().detail);
+    merge_throttle(call, *outcome);
     auto writer = call.start_response();
     call.finish_response(std::move(writer), *std::move(outcome));
 }
@@ -95,7 +119,8 @@ void Dispatcher::run(const FrameOrigin& origin, Frame frame, const Parsed& parse
                        .charge = std::move(frame.charge),
                        .body_from = parsed.body_from,
                        .api = parsed.api,
-                       .peer = origin.peer};
+                       .peer = origin.peer,
+                       .quotas = quotas_};
     auto call = std::make_unique<Call>(std::move(parts), parsed.facts, services_, sink_);
     if (!parsed.is_version_served) return answer_unsupported_api_versions(*call);
     if (parsed.row->is_forwarded()) return forward(std::move(call));

@@ -23,6 +23,9 @@ public:
     Dispatcher(ShardServices& services, const ApiTable& apis, AnswerSink& sink)
         : services_(services), apis_(apis), sink_(sink) {}
 
+    // Who counts what clients use; nobody until then.
+    void set_client_quotas(ClientQuotas& quotas) { quotas_ = &quotas; }
+
     // Whether the request may start beside others of its API. False for what cannot be read: it closes
     // anyway.
     bool may_overlap(Bytes frame, std::int16_t& api_key) const;
@@ -40,6 +43,7 @@ private:
     ShardServices& services_;
     const ApiTable& apis_;
     AnswerSink& sink_;
+    ClientQuotas* quotas_ = nullptr;
 };
 
 }  // namespace gregor::server

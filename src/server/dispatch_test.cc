@@ -172,6 +172,33 @@ TEST_F(DispatchTest, ABodyForTheControllerPassesUnread) {
     EXPECT_EQ(only_answer(), std::string("\0\0\0\5\0", 5) + "what it answers");
 }
 
+// CreateTopics begins with its throttle time, here of 300 ms.
+TEST_F(DispatchTest, WhatTheControllerHoldsBackIsHeldBackHere) {
+    const auto ask = request({k_create_topics, 7, 5}, [](protocol::Writer&) {});
+    client.send(ask);
+    world.controller.waiting[0](BufferChain(Slice::copy_of(as_bytes(std::string("\0\0\1\x2c!", 5)))));
+    EXPECT_EQ(only_answer(), std::string("\0\0\0\5\0\0\0\1\x2c!", 10));
+    EXPECT_FALSE(client.is_reading);
+    world.hand.advance(Duration::millis(299));
+    EXPECT_FALSE(client.is_reading);
+    world.hand.advance(Duration::millis(1));
+    EXPECT_TRUE(client.is_reading);
+}
+
+TEST_F(DispatchTest, OurQuotaIsToldWhereItIsLonger) {
+    metadata::ClusterState state;
+    PersistentMap<std::string, double> quota;
+    quota.set("request_percentage", 0.001);
+    state.client_quotas.set({{"client-id", std::nullopt}}, quota);
+    ClientQuotas quotas(world.services.ports, {});
+    quotas.on_image(state);
+    quotas.record(QuotaKind::request, {"ANONYMOUS", "tester"}, 100);
+    world.server->set_client_quotas(quotas);
+    client.send(request({k_create_topics, 7, 5}, [](protocol::Writer&) {}));
+    world.controller.waiting[0](BufferChain(Slice::copy_of(as_bytes(std::string("\0\0\1\x2c!", 5)))));
+    EXPECT_EQ(only_answer(), std::string("\0\0\0\5\0\0\0\3\xe8!", 10));  // a second at most
+}
+
 TEST_F(DispatchTest, WithoutAControllerTheConnectionCloses) {
     client.send(request({k_create_topics, 7, 5}, [](protocol::Writer&) {}));
     world.controller.waiting[0](fail(ErrorCode::not_controller, "no controller"));

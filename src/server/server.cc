@@ -4,7 +4,6 @@
 #include <functional>
 
 #include "base/log.h"
-#include "server/connection_quotas.h"
 #include "server/waiting_fetches.h"
 
 namespace gregor::server {
@@ -25,13 +24,13 @@ struct Admission {
     ShardServer* server;
     ShardId shard;
     std::uint64_t number;
-    std::string host;
+    ConnectionQuotas::Asker asker;
     bool admitted = false;
 };
 struct AdmissionDelivery {
     Admission admission;
     void operator()() {
-        admission.server->on_admission(admission.number, admission.host, admission.admitted);
+        admission.server->on_admission(admission.number, admission.asker, admission.admitted);
     }
 };
 struct AdmissionReply {
@@ -46,8 +45,8 @@ struct AdmissionReply {
 struct AdmissionQuestion {
     Admission admission;
     void operator()() {
-        const auto host = admission.host;
-        admission.quotas->ask(host, AdmissionReply{std::move(admission)});
+        const auto asker = admission.asker;
+        admission.quotas->ask(asker, AdmissionReply{std::move(admission)});
     }
 };
 
@@ -84,7 +83,7 @@ void ShardServer::on_accept(std::uint32_t listener, std::unique_ptr<io::Stream> 
 
 void ShardServer::ask_quotas(std::uint32_t listener, std::unique_ptr<io::Stream> stream) {
     const auto number = next_admission_++;
-    auto host = stream->peer().host;
+    ConnectionQuotas::Asker asker{.host = stream->peer().host, .listener = listener};
     unadmitted_[number] = {listener, std::move(stream)};
     auto& ports = services_.ports;
     ports.shards.submit(ShardId{0}, AdmissionQuestion{{.shards = &ports.shards,
@@ -92,19 +91,19 @@ void ShardServer::ask_quotas(std::uint32_t listener, std::unique_ptr<io::Stream>
                                                        .server = this,
                                                        .shard = ports.shard,
                                                        .number = number,
-                                                       .host = std::move(host)}});
+                                                       .asker = std::move(asker)}});
 }
 
-void ShardServer::on_admission(std::uint64_t number, const std::string& host, bool admitted) {
+void ShardServer::on_admission(std::uint64_t number, const ConnectionQuotas::Asker& asker, bool admitted) {
     auto found = unadmitted_.extract(number);
     if (!admitted) return;  // closes
-    if (found.empty() || is_draining_) return release_quota(host);
+    if (found.empty() || is_draining_) return release_quota(asker);
     open(found.mapped().listener, std::move(found.mapped().stream));
 }
 
-void ShardServer::release_quota(const std::string& host) {
+void ShardServer::release_quota(const ConnectionQuotas::Asker& asker) {
     if (services_.quotas == nullptr) return;
-    services_.ports.shards.submit(ShardId{0}, [quotas = services_.quotas, host] { quotas->release(host); });
+    services_.ports.shards.submit(ShardId{0}, [quotas = services_.quotas, asker] { quotas->release(asker); });
 }
 
 void ShardServer::open(std::uint32_t listener, std::unique_ptr<io::Stream> stream) {
@@ -220,6 +219,12 @@ void ShardServer::give_turns() {
     }
 }
 
+void ShardServer::wait_until(ConnectionId id, Instant when) {
+    services_.ports.executor.call_at(when, [this, id] {
+        if (auto* connection = find(id)) connection->on_time();
+    });
+}
+
 // Runs only while there is a shortage.
 void ShardServer::arm_relief_timer() {
     const bool is_short = !for_small_.waiting.empty() || !for_large_.waiting.empty() || !has_answer_memory();
@@ -289,7 +294,8 @@ void ShardServer::retire(ConnectionId id) {
     auto& slot = slots_[id.slot];
     ASSERT(slot.generation == id.generation && slot.connection != nullptr);
     answer_bytes_ -= slot.connection->answer_memory();
-    release_quota(slot.connection->peer().host);
+    const auto& peer = slot.connection->peer();
+    release_quota({.host = peer.host, .listener = peer.listener});
     retired_.push_back(std::move(slot.connection));
     ++slot.generation;
     free_slots_.push_back(id.slot);

@@ -11,6 +11,7 @@
 #include "base/budget.h"
 #include "io/ports.h"
 #include "server/connection.h"
+#include "server/connection_quotas.h"
 #include "server/dispatch.h"
 #include "server/services.h"
 
@@ -25,6 +26,8 @@ public:
 
     void on_accept(std::uint32_t listener, std::unique_ptr<io::Stream> stream) override;
     void answer(ConnectionId connection, std::uint64_t request, Answer answer) override;
+    // Outlives the server; before the first connection.
+    void set_client_quotas(ClientQuotas& quotas) { dispatcher_.set_client_quotas(quotas); }
 
     // Lets every connection answer what it was asked, then closes it; `done` follows when the last one is
     // gone, or at `deadline`, when the rest is cut off. What is accepted from now on is closed at once.
@@ -40,9 +43,10 @@ public:
     void wait_for_answers(ConnectionId connection) override;
     bool has_room_for_answers(std::size_t waiting) const override;
     // What the node's quotas say about the connection that asked as `number`.
-    void on_admission(std::uint64_t number, const std::string& host, bool admitted);
+    void on_admission(std::uint64_t number, const ConnectionQuotas::Asker& asker, bool admitted);
     void change_answer_bytes(std::size_t added, std::size_t sent) override;
     void wait_for_turn(ConnectionId connection) override;
+    void wait_until(ConnectionId connection, Instant when) override;
     void retire(ConnectionId connection) override;
 
 private:
@@ -64,7 +68,7 @@ private:
 
     void open(std::uint32_t listener, std::unique_ptr<io::Stream> stream);
     void ask_quotas(std::uint32_t listener, std::unique_ptr<io::Stream> stream);
-    void release_quota(const std::string& host);
+    void release_quota(const ConnectionQuotas::Asker& asker);
     Connection* find(ConnectionId id);
     ConnectionId free_slot();
     Ref<const PeerIdentity> identify(std::uint32_t listener, const io::Stream& stream) const;

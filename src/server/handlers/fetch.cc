@@ -14,8 +14,9 @@
 #include "metadata/image_source.h"
 #include "replication/replicas.h"
 #include "server/config.h"
+#include "server/fetch_meter.h"
 #include "server/fetch_session.h"
-#include "server/handlers/handlers.h"
+#include "server/handlers/metered_fetch.h"
 #include "server/leader_hints.h"
 #include "server/request_context.h"
 #include "server/waiting_fetches.h"
@@ -45,9 +46,11 @@ constexpr auto k_answer_order = std::to_array({Refusal::none, Refusal::unknown_i
 
 class FetchCall {
 public:
-    FetchCall(const FetchRequest& request, RequestContext& context, Completion<FetchResponse> done)
+    FetchCall(const FetchRequest& request, RequestContext& context, FetchMeter* meter,
+              Completion<FetchResponse> done)
         : request_(request),
           context_(context),
+          meter_(meter),
           done_(std::move(done)),
           sessions_(context.services().fetch_sessions),
           image_(context.services().images.current()) {}
@@ -59,6 +62,7 @@ public:
         replication::FetchOptions options;
         options.isolation = self.isolation();
         options.max_bytes = std::min(self.request_.max_bytes, self.context_.config().fetch_bytes_max);
+        if (self.meter_ != nullptr) options.max_bytes = self.meter_->most_bytes(options.max_bytes);
         options.min_bytes = std::min(self.request_.min_bytes, options.max_bytes);
         options.file_range_bytes_min = k_file_range_bytes_min;
         // A partition that is refused here does not end the wait for the others: Kafka's way, which keeps a
@@ -201,6 +205,7 @@ private:
     void finish(std::vector<FetchOutcome> fetched) {
         for (std::size_t i = 0; i < places_.size(); ++i) outcomes_[places_[i]] = std::move(fetched[i]);
         if (context_.api_version() < k_storage_error_from) hide_storage_errors();
+        if (meter_ != nullptr && !meter_->admit(answer_bytes())) return answer_nothing();
         FetchSession* session = nullptr;
         if (use_ == SessionUse::create) {
             session = create_session();
@@ -210,6 +215,30 @@ private:
             if (session->next_epoch != session_epoch_) return refuse(ErrorCode::invalid_fetch_session_epoch);
         }
         answer(session);
+    }
+
+    // The frame, and the rows beside their records: about.
+    std::size_t answer_bytes() const {
+        constexpr std::size_t k_frame_bytes = 16;
+        constexpr std::size_t k_row_bytes = 57;
+        std::size_t bytes = k_frame_bytes;
+        for (const auto& outcome : outcomes_) {
+            if (use_ == SessionUse::incremental && outcome.records.empty()) continue;
+            bytes += k_row_bytes + outcome.records.size();
+        }
+        return bytes;
+    }
+
+    // No session begins, and one that lives does not notice.
+    void answer_nothing() {
+        FetchResponse response;
+        if (use_ == SessionUse::incremental) {
+            const auto* session = sessions_.find(session_id_);
+            if (session == nullptr) return refuse(ErrorCode::fetch_session_id_not_found);
+            if (session->next_epoch != session_epoch_) return refuse(ErrorCode::invalid_fetch_session_epoch);
+            response.session_id = session_id_;
+        }
+        done_(std::move(response));
     }
 
     void hide_storage_errors() {
@@ -311,6 +340,7 @@ private:
 
     const FetchRequest& request_;
     RequestContext& context_;
+    FetchMeter* meter_;  // nullptr: nobody counts
     Completion<FetchResponse> done_;
     FetchSessions& sessions_;
     Ref<const metadata::Image> image_;
@@ -327,7 +357,12 @@ private:
 }  // namespace
 
 void handle_fetch(const FetchRequest& request, RequestContext& context, Completion<FetchResponse> done) {
-    FetchCall::run(std::make_unique<FetchCall>(request, context, std::move(done)));
+    FetchCall::run(std::make_unique<FetchCall>(request, context, nullptr, std::move(done)));
+}
+
+void handle_metered_fetch(const FetchRequest& request, RequestContext& context, FetchMeter& meter,
+                          Completion<FetchResponse> done) {
+    FetchCall::run(std::make_unique<FetchCall>(request, context, &meter, std::move(done)));
 }
 
 }  // namespace gregor::server

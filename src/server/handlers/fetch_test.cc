@@ -1,6 +1,8 @@
 // Answers and sessions of Fetch as Kafka's broker gives them (protocol guide, KIP-227, 516, 951).
 #include "gen/api/fetch.h"
 
+#include "server/fetch_meter.h"
+#include "server/handlers/metered_fetch.h"
 #include "server/handlers/test_replicas.h"
 
 namespace gregor::server {
@@ -431,6 +433,70 @@ TEST_F(FetchTest, AWaitEndsWithItsConnection) {
     EXPECT_EQ(waiting.calls(), 1);
     EXPECT_EQ(broker.world.replicas().waiting_fetches(), 0U);
     EXPECT_EQ(broker.waiting.size(), 0U);
+}
+
+// ---------------------------------------------------------------- quotas
+
+struct FakeMeter final : FetchMeter {
+    std::int32_t most_bytes(std::int32_t wanted) override { return std::min(wanted, most); }
+    bool admit(std::size_t bytes) override {
+        asked.push_back(bytes);
+        return admits;
+    }
+    std::int32_t most = 1 << 20;
+    bool admits = true;
+    std::vector<std::size_t> asked;
+};
+FakeMeter* meter = nullptr;
+
+void fetch_metered(const FetchRequest& request, RequestContext& context, Completion<FetchResponse> done) {
+    handle_metered_fetch(request, context, *meter, std::move(done));
+}
+
+TEST_F(FetchTest, OverItsQuotaAClientGetsNoRecords) {
+    FakeMeter fake;
+    meter = &fake;
+    make_topic(1);
+    append();
+    Fetch first(broker, &fetch_metered, 12, in_session(request({{0, 0}}), 0, 0));
+    broker.world.settle();
+    ASSERT_EQ(rows(*first), "0:0:x");
+    const auto id = first->session_id;
+    ASSERT_NE(id, 0);
+    const auto records = first->responses[0].partitions[0].records->size();
+    ASSERT_EQ(fake.asked.size(), 1U);
+    EXPECT_GT(fake.asked[0], records);
+    EXPECT_LT(fake.asked[0], records + 200);
+
+    fake.admits = false;
+    Fetch none(broker, &fetch_metered, 12, in_session(request({}), id, 1));
+    broker.world.settle();
+    EXPECT_EQ(rows(*none), "");
+    EXPECT_EQ(none->error_code, ErrorCode::none);
+    EXPECT_EQ(none->session_id, id);
+    Fetch anew(broker, &fetch_metered, 12, in_session(request({{0, 0}}), 0, 0));
+    broker.world.settle();
+    EXPECT_EQ(rows(*anew), "");
+    EXPECT_EQ(anew->session_id, 0);  // no session begins
+
+    fake.admits = true;
+    Fetch after(broker, &fetch_metered, 12, in_session(request({}), id, 2));
+    broker.world.settle();
+    EXPECT_EQ(rows(*after), "0:0:x");
+}
+
+TEST_F(FetchTest, NoMoreIsReadThanTheQuotaLets) {
+    FakeMeter fake;
+    meter = &fake;
+    make_topic(1);
+    for (int i = 0; i < 3; ++i) append();
+    Fetch all(broker, &fetch_metered, 12, request({{0, 0}}));
+    broker.world.settle();
+    const auto whole = all->responses[0].partitions[0].records->size();
+    fake.most = 1;
+    Fetch one(broker, &fetch_metered, 12, request({{0, 0}}));
+    broker.world.settle();
+    EXPECT_EQ(one->responses[0].partitions[0].records->size(), whole / 3);
 }
 
 TEST_F(FetchTest, FollowersAreNotServedYet) {
