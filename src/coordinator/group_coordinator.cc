@@ -33,6 +33,10 @@ void execute(GroupMachine& machine, const OffsetFetchRequest& request, Turn& tur
              Done<OffsetFetchResult> done) {
     machine.fetch_offsets(request, turn, std::move(done));
 }
+void execute(GroupMachine& machine, const OffsetDeleteRequest& request, Turn& turn,
+             Done<OffsetDeleteResult> done) {
+    machine.delete_offsets(request, turn, std::move(done));
+}
 void execute(GroupMachine& machine, const GroupMarkerRequest& request, Turn& turn, Done<ErrorCode> done) {
     machine.end_transaction(request.end, turn, std::move(done));
 }
@@ -144,6 +148,11 @@ void GroupCoordinator::commit_offsets(OffsetCommitRequest request, Done<OffsetCo
 }
 
 void GroupCoordinator::fetch_offsets(OffsetFetchRequest request, Done<OffsetFetchResult> done) {
+    route(std::move(request), std::move(done));
+}
+
+void GroupCoordinator::delete_offsets(OffsetDeleteRequest request, Done<OffsetDeleteResult> done) {
+    if (request.group_id.empty()) return done(OffsetDeleteResult{.error = ErrorCode::invalid_group_id});
     route(std::move(request), std::move(done));
 }
 

@@ -55,6 +55,7 @@ public:
     void leave(LeaveRequest request, Completion<Result<LeaveResult>> done);
     void commit_offsets(OffsetCommitRequest request, Completion<Result<OffsetCommitResult>> done);
     void fetch_offsets(OffsetFetchRequest request, Completion<Result<OffsetFetchResult>> done);
+    void delete_offsets(OffsetDeleteRequest request, Completion<Result<OffsetDeleteResult>> done);
     void end_transaction(GroupMarkerRequest request, Completion<Result<ErrorCode>> done);
     void describe(DescribeRequest request, Completion<Result<DescribedGroup>> done);
     void remove(DeleteRequest request, Completion<Result<ErrorCode>> done);

@@ -10,9 +10,14 @@
 #include <functional>
 #include <sstream>
 
+#include <fmt/ranges.h>
+
 #include "base/format.h"
 #include "coordinator/batch_codec.h"
 #include "coordinator/test_world.h"
+#include "gen/misc/consumer_protocol_subscription.h"
+#include "protocol/reader.h"
+#include "protocol/writer.h"
 
 namespace gregor::coordinator {
 namespace {
@@ -31,6 +36,23 @@ std::vector<std::string> split(std::string_view text, char separator) {
         text.remove_prefix(std::min(end + 1, text.size()));
     }
     return parts;
+}
+
+// A consumer's subscription: int16 version, topics, no user data. Printed as "[a,b]".
+OwnedBytes subscription_to(const std::vector<std::string>& topics) {
+    msg::ConsumerProtocolSubscription subscription;
+    for (const auto& topic : topics) subscription.topics.emplace_back(topic);
+    protocol::Writer writer;
+    writer.i16(0);
+    subscription.encode(writer, 0);
+    return writer.take().flatten();
+}
+std::string metadata_text(const OwnedBytes& bytes) {
+    protocol::Reader reader(bytes);
+    if (reader.i16() != 0 || reader.failed()) return text_of(bytes);
+    msg::ConsumerProtocolSubscription subscription;
+    subscription.decode(reader, 0);
+    return fmt::format("[{}]", fmt::join(subscription.topics, ","));
 }
 
 // A command line: "who verb group key=value word ..."
@@ -203,6 +225,7 @@ private:
         if (c.verb == "fetches") return fetch(c), true;
         if (c.verb == "describes") return describe(c.words.at(0)), true;
         if (c.verb == "lists") return list(c), true;
+        if (c.verb == "deletes" && c.words.size() > 1) return delete_offsets(c), true;
         if (c.verb == "deletes") {
             groups().remove({c.words.at(0)}, [this](Result<ErrorCode> result) {
                 say("admin", result ? fmt::format("delete {}", *result) : error_text(result.error()));
@@ -223,7 +246,9 @@ private:
             const auto colon = std::min(protocol.find(':'), protocol.size());
             request.protocols.push_back(
                 {.name = protocol.substr(0, colon),
-                 .metadata = bytes_of(protocol.substr(std::min(colon + 1, protocol.size())))});
+                 .metadata = c.maybe("topics")
+                                 ? subscription_to(split(c.get("topics", ""), ','))
+                                 : bytes_of(protocol.substr(std::min(colon + 1, protocol.size())))});
         }
         request.requires_known_member_id = c.number("version", 9) >= 4;
         request.supports_skipping_assignment = c.number("version", 9) >= 9;
@@ -241,9 +266,9 @@ private:
             return fmt::format("join {} id={}", result.error, name(result.member_id));
         std::string members;
         for (const auto& member : result.members)
-            members +=
-                fmt::format("{}{}{}:'{}'", members.empty() ? "" : " ", name(member.member_id),
-                            member.instance_id ? "/" + *member.instance_id : "", text_of(member.metadata));
+            members += fmt::format("{}{}{}:'{}'", members.empty() ? "" : " ", name(member.member_id),
+                                   member.instance_id ? "/" + *member.instance_id : "",
+                                   metadata_text(member.metadata));
         return fmt::format("joined generation={} id={} leader={} protocol={}{}{}", result.generation,
                            name(result.member_id), name(result.leader_id),
                            result.protocol_name.value_or("none"),
@@ -335,6 +360,23 @@ private:
                                            p.metadata.empty() ? "" : ":" + p.metadata,
                                            p.error == ErrorCode::none ? "" : fmt::format("({})", p.error));
             say("admin", fmt::format("offsets{}", offsets.empty() ? " none" : offsets));
+        });
+    }
+
+    // Words after the group: topic-partition
+    void delete_offsets(const Command& c) {
+        OffsetDeleteRequest request{.group_id = c.words.at(0), .topics = {}};
+        for (std::size_t i = 1; i < c.words.size(); ++i) {
+            const auto dash = c.words[i].rfind('-');
+            request.topics.push_back(
+                {.name = c.words[i].substr(0, dash), .partitions = {std::stoi(c.words[i].substr(dash + 1))}});
+        }
+        groups().delete_offsets(std::move(request), [this](Result<OffsetDeleteResult> result) {
+            if (!result) return say("admin", "delete offsets " + error_text(result.error()));
+            std::string errors;
+            for (const auto error : result->topics) errors += fmt::format(" {}", error);
+            if (result->error != ErrorCode::none) errors = fmt::format(" {}", result->error);
+            say("admin", "delete offsets" + errors);
         });
     }
 

@@ -39,6 +39,7 @@
 #include "gen/api/list_transactions.h"
 #include "gen/api/metadata.h"
 #include "gen/api/offset_commit.h"
+#include "gen/api/offset_delete.h"
 #include "gen/api/offset_fetch.h"
 #include "gen/api/offset_for_leader_epoch.h"
 #include "gen/api/produce.h"
@@ -154,6 +155,9 @@ constexpr auto k_rows = std::to_array<ServedApi>({
      .authorisation = "topic, group or cluster alter_configs"},
     {.key = ApiKey::alter_partition_reassignments, .authorisation = "cluster alter"},
     {.key = ApiKey::list_partition_reassignments, .authorisation = "cluster describe"},
+    {.key = ApiKey::offset_delete,
+     .run = HANDLED(offset_delete, OffsetDelete),
+     .authorisation = "group delete; topic read"},
     {.key = ApiKey::describe_client_quotas,
      .run = HANDLED(describe_client_quotas, DescribeClientQuotas),
      .authorisation = "cluster describe_configs"},

@@ -60,6 +60,7 @@ ClassicGroup::ClassicGroup(std::string id, const GroupConfig& config, const Stor
         leader_id_ = stored.leader;
     else if (!members_.empty())
         leader_id_ = members_.begin()->first;
+    read_subscriptions();
 }
 
 StoredGroup ClassicGroup::stored() const {

@@ -70,8 +70,11 @@ public:
     const std::string& protocol_type() const { return protocol_type_; }  // empty: only holds offsets
     std::int64_t current_state_timestamp_ms() const { return state_timestamp_ms_; }
     std::size_t member_count() const { return members_.size(); }
-    // The topics that members of a "consumer" group subscribe to; nothing when a subscription is unreadable.
-    std::optional<std::set<std::string>> subscribed_topics() const;
+    // The topics that the generation's members of a "consumer" group subscribe to; nothing when a
+    // subscription is unreadable.
+    const std::optional<std::set<std::string>>& subscribed_topics() const { return subscribed_topics_; }
+    bool is_subscribed_to(const std::string& topic) const;
+    ErrorCode check_offset_deletion() const;
     CoordinatorRecord record() const;
     void check_invariants() const;
 
@@ -115,6 +118,7 @@ private:
     SyncResult synced(const ClassicMember& member) const;
 
     // classic_group.cc
+    void read_subscriptions();
     ErrorCode validate_member(const std::string& member_id,
                               const std::optional<std::string>& instance_id) const;
     bool is_current(std::int32_t generation) const;
@@ -139,6 +143,7 @@ private:
     std::string protocol_type_;
     std::optional<std::string> protocol_;
     std::optional<std::string> leader_id_;
+    std::optional<std::set<std::string>> subscribed_topics_;
     std::map<std::string, ClassicMember> members_;
     std::map<std::string, std::string> static_members_;  // instance id → member id
     std::map<std::string, Instant> pending_members_;  // ids handed out by MEMBER_ID_REQUIRED, and until when

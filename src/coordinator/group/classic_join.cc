@@ -280,6 +280,7 @@ void ClassicGroup::complete_join(Turn& turn) {
     if (!members_.empty()) return start_generation(turn);
 
     protocol_.reset();
+    read_subscriptions();
     transition(ClassicGroupState::empty, turn);
     std::vector<CoordinatorRecord> records;
     records.push_back(record());
@@ -289,6 +290,7 @@ void ClassicGroup::complete_join(Turn& turn) {
 
 void ClassicGroup::start_generation(Turn& turn) {
     protocol_ = select_protocol();
+    read_subscriptions();
     transition(ClassicGroupState::completing_rebalance, turn);
     for (auto& [id, member] : members_) {
         pending_syncs_.insert(id);

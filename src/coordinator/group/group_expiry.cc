@@ -1,10 +1,11 @@
-// Offsets that nobody needs any more: by retention, with the group, with their topic.
+// Offsets that nobody needs any more: by retention, with the group, with their topic, by request.
 #include <algorithm>
 #include <utility>
 
 #include "base/format.h"
 #include "base/log.h"
 #include "coordinator/group/group_machine.h"
+#include "coordinator/runtime.h"
 #include "gen/misc/consumer_protocol_subscription.h"
 #include "protocol/reader.h"
 
@@ -14,14 +15,13 @@ namespace {
 constexpr std::size_t k_tombstones_per_batch = 1'000;
 constexpr std::string_view k_consumer_protocol_type = "consumer";
 
-// ConsumerProtocol: int16 version, then the subscription of that version or of the newest we know.
+// ConsumerProtocol: int16 version, then a subscription that begins as those of version 0 do. As Kafka,
+// nothing behind that is looked at.
 bool read_subscription(Bytes metadata, std::set<std::string>& topics) {
-    using Subscription = msg::ConsumerProtocolSubscription;
     protocol::Reader reader(metadata);
-    const auto version = std::min(reader.i16(), Subscription::k_max_version);
-    if (reader.failed() || version < Subscription::k_min_version) return false;
-    Subscription subscription;
-    subscription.decode(reader, version);
+    reader.i16();
+    msg::ConsumerProtocolSubscription subscription;
+    subscription.decode(reader, 0);
     if (reader.failed()) return false;
     for (const auto& topic : subscription.topics) topics.emplace(topic);
     return true;
@@ -29,12 +29,24 @@ bool read_subscription(Bytes metadata, std::set<std::string>& topics) {
 
 }  // namespace
 
-std::optional<std::set<std::string>> ClassicGroup::subscribed_topics() const {
-    if (protocol_type_ != k_consumer_protocol_type || !protocol_) return std::nullopt;
+void ClassicGroup::read_subscriptions() {
+    subscribed_topics_.reset();
+    if (protocol_type_ != k_consumer_protocol_type) return;
     std::set<std::string> topics;
     for (const auto& [id, member] : members_)
-        if (!read_subscription(member.metadata(*protocol_), topics)) return std::nullopt;
-    return topics;
+        if (!protocol_ || !read_subscription(member.metadata(*protocol_), topics)) return;
+    subscribed_topics_ = std::move(topics);
+}
+
+ErrorCode ClassicGroup::check_offset_deletion() const {
+    return is_empty() || protocol_type_ == k_consumer_protocol_type ? ErrorCode::none
+                                                                    : ErrorCode::non_empty_group;
+}
+
+// A subscription that nobody can read may be one to any topic.
+bool ClassicGroup::is_subscribed_to(const std::string& topic) const {
+    return subscribed_topics_ ? subscribed_topics_->contains(topic)
+                              : protocol_type_ == k_consumer_protocol_type;
 }
 
 // One alarm for the whole partition, and none while it has no groups.
@@ -55,9 +67,9 @@ void GroupMachine::expire_offsets(Turn& turn) {
 void GroupMachine::expire_offsets_of(ClassicGroup& group, Turn& turn) {
     const auto id = group.id();
     const bool holds_offsets_only = group.protocol_type().empty();
-    const auto subscribed =
-        group.state() == ClassicGroupState::stable ? group.subscribed_topics() : std::nullopt;
-    const bool may_expire = group.is_empty() || holds_offsets_only || subscribed.has_value();
+    const bool is_stable = group.state() == ClassicGroupState::stable;
+    const bool may_expire =
+        group.is_empty() || holds_offsets_only || (is_stable && group.subscribed_topics().has_value());
     if (!may_expire) return;
 
     std::vector<CoordinatorRecord> records;
@@ -65,7 +77,7 @@ void GroupMachine::expire_offsets_of(ClassicGroup& group, Turn& turn) {
     if (const auto* offsets = offsets_.find(id); offsets != nullptr)
         for (const auto& [key, offset] : *offsets) {
             const bool is_needed =
-                offsets_.has_pending(id, key) || (subscribed && subscribed->contains(key.topic));
+                offsets_.has_pending(id, key) || (is_stable && group.is_subscribed_to(key.topic));
             if (is_needed || !is_expired(group, offset, turn.wall_clock_ms()))
                 keeps_any = true;
             else
@@ -101,6 +113,29 @@ void GroupMachine::forget_topic(const std::string& name, Uuid topic_id, Turn& tu
         if (const auto appended = append_tombstones(std::move(records), turn); !appended)
             LOG_WARN("group_topic_offsets_kept", id, name, appended.error().detail);
     }
+}
+
+void GroupMachine::delete_offsets(const OffsetDeleteRequest& request, Turn& turn,
+                                  Done<OffsetDeleteResult> done) {
+    OffsetDeleteResult result;
+    const auto* group = find(request.group_id);
+    result.error = group == nullptr ? ErrorCode::group_id_not_found : group->check_offset_deletion();
+    if (result.error != ErrorCode::none) return turn.answer(std::move(done), std::move(result));
+    std::vector<CoordinatorRecord> records;
+    for (const auto& topic : request.topics) {
+        const bool is_needed = group->is_subscribed_to(topic.name);
+        result.topics.push_back(is_needed ? ErrorCode::group_subscribed_to_topic : ErrorCode::none);
+        if (is_needed) continue;
+        for (const auto partition : topic.partitions) {
+            const OffsetKey key{.topic = topic.name, .partition = partition};
+            if (offsets_.find(request.group_id, key) != nullptr ||
+                offsets_.has_pending(request.group_id, key))
+                records.push_back(offset_tombstone(request.group_id, key));
+        }
+    }
+    if (const auto appended = append_tombstones(std::move(records), turn); !appended)
+        return done(std::unexpected(client_error_of(appended.error())));
+    turn.answer(std::move(done), std::move(result));
 }
 
 Status GroupMachine::append_tombstones(std::vector<CoordinatorRecord> records, Turn& turn) {

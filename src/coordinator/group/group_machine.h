@@ -30,6 +30,7 @@ public:
     void leave(const LeaveRequest& request, Turn& turn, Done<LeaveResult> done);
     void commit_offsets(const OffsetCommitRequest& request, Turn& turn, Done<OffsetCommitResult> done);
     void fetch_offsets(const OffsetFetchRequest& request, Turn& turn, Done<OffsetFetchResult> done);
+    void delete_offsets(const OffsetDeleteRequest& request, Turn& turn, Done<OffsetDeleteResult> done);
     // The offsets of the transaction count from here, or never.
     void end_transaction(const TransactionEnd& end, Turn& turn, Done<ErrorCode> done);
     void describe(const std::string& group_id, Turn& turn, Done<DescribedGroup> done);

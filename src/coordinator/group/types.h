@@ -200,6 +200,20 @@ struct OffsetFetchResult {
     std::vector<Topic> topics;
 };
 
+struct OffsetDeleteRequest {
+    struct Topic {
+        std::string name;
+        std::vector<std::int32_t> partitions;
+    };
+    std::string group_id;
+    std::vector<Topic> topics;
+};
+
+struct OffsetDeleteResult {
+    ErrorCode error = ErrorCode::none;   // of the whole
+    std::vector<ErrorCode> topics = {};  // in the order of the request; of all partitions of the topic
+};
+
 // ---------------------------------------------------------------- looking, deleting
 
 struct ListedGroup {

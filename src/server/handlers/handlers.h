@@ -46,6 +46,8 @@ struct DescribeGroupsRequest;
 struct DescribeGroupsResponse;
 struct DeleteGroupsRequest;
 struct DeleteGroupsResponse;
+struct OffsetDeleteRequest;
+struct OffsetDeleteResponse;
 struct InitProducerIdRequest;
 struct InitProducerIdResponse;
 struct AddPartitionsToTxnRequest;
@@ -91,6 +93,7 @@ void handle_offset_fetch(const msg::OffsetFetchRequest& request, RequestContext&
 void handle_list_groups(const msg::ListGroupsRequest& request, RequestContext& context, Completion<msg::ListGroupsResponse> done);
 void handle_describe_groups(const msg::DescribeGroupsRequest& request, RequestContext& context, Completion<msg::DescribeGroupsResponse> done);
 void handle_delete_groups(const msg::DeleteGroupsRequest& request, RequestContext& context, Completion<msg::DeleteGroupsResponse> done);
+void handle_offset_delete(const msg::OffsetDeleteRequest& request, RequestContext& context, Completion<msg::OffsetDeleteResponse> done);
 void handle_init_producer_id(const msg::InitProducerIdRequest& request, RequestContext& context, Completion<msg::InitProducerIdResponse> done);
 void handle_add_partitions_to_txn(const msg::AddPartitionsToTxnRequest& request, RequestContext& context, Completion<msg::AddPartitionsToTxnResponse> done);
 void handle_add_offsets_to_txn(const msg::AddOffsetsToTxnRequest& request, RequestContext& context, Completion<msg::AddOffsetsToTxnResponse> done);
