@@ -6,6 +6,7 @@
 #include <cstdio>
 
 #include "cli/command_table.h"
+#include "cli/explain_group.h"
 #include "cli/group_state.h"
 #include "cli/reset_offsets.h"
 #include "cli/session.h"
@@ -151,6 +152,10 @@ void add_groups(CommandTable& table) {
                                    in_session<DescribeOptions, describe>);
     add_session_options(description.app, description.options.session);
     description.app.add_option("group", description.options.group, "its name")->required();
+    auto explanation = table.add<ExplainOptions>(groups, "explain", "why a group rebalanced, the last times",
+                                                 in_session<ExplainOptions, explain_group>);
+    add_session_options(explanation.app, explanation.options.session);
+    explanation.app.add_option("group", explanation.options.group, "its name")->required();
     auto deletion = table.add<DeleteOptions>(groups, "delete", "delete groups and their offsets",
                                              in_session<DeleteOptions, remove>);
     add_session_options(deletion.app, deletion.options.session);

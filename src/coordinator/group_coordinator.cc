@@ -41,7 +41,7 @@ void execute(GroupMachine& machine, const GroupMarkerRequest& request, Turn& tur
     machine.end_transaction(request.end, turn, std::move(done));
 }
 void execute(GroupMachine& machine, const DescribeRequest& request, Turn& turn, Done<DescribedGroup> done) {
-    machine.describe(request.group_id, turn, std::move(done));
+    machine.describe(request, turn, std::move(done));
 }
 void execute(GroupMachine& machine, const DeleteRequest& request, Turn& turn, Done<ErrorCode> done) {
     machine.remove(request.group_id, turn, std::move(done));

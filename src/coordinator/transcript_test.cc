@@ -224,6 +224,7 @@ private:
         if (c.who != "admin") return false;
         if (c.verb == "fetches") return fetch(c), true;
         if (c.verb == "describes") return describe(c.words.at(0)), true;
+        if (c.verb == "explains") return explain(c.words.at(0)), true;
         if (c.verb == "lists") return list(c), true;
         if (c.verb == "deletes" && c.words.size() > 1) return delete_offsets(c), true;
         if (c.verb == "deletes") {
@@ -250,6 +251,7 @@ private:
                                  ? subscription_to(split(c.get("topics", ""), ','))
                                  : bytes_of(protocol.substr(std::min(colon + 1, protocol.size())))});
         }
+        request.reason = c.get("reason", "");
         request.requires_known_member_id = c.number("version", 9) >= 4;
         request.supports_skipping_assignment = c.number("version", 9) >= 9;
         groups().join(std::move(request), [this, who = c.who](Result<JoinResult> result) {
@@ -307,7 +309,8 @@ private:
 
     void leave(const Command& c, const std::string& group) {
         LeaveRequest request{.group_id = group};
-        request.members.push_back({.member_id = id_of(c), .instance_id = c.maybe("instance")});
+        request.members.push_back(
+            {.member_id = id_of(c), .instance_id = c.maybe("instance"), .reason = c.get("reason", "")});
         groups().leave(std::move(request), [this, who = c.who](Result<LeaveResult> result) {
             if (!result) return say(who, "leave " + error_text(result.error()));
             if (result->error != ErrorCode::none) return say(who, fmt::format("leave {}", result->error));
@@ -392,6 +395,19 @@ private:
                                        text_of(member.assignment));
             say("admin", fmt::format("{} {} type={} protocol='{}' members=[{}]", result->group_id,
                                      result->state, result->protocol_type, result->protocol, members));
+        });
+    }
+
+    void explain(const std::string& group) {
+        const DescribeRequest request{.group_id = group, .with_rebalances = true};
+        groups().describe(request, [this](Result<DescribedGroup> result) {
+            if (!result) return say("admin", "explain " + error_text(result.error()));
+            if (result->rebalances.empty()) say("admin", "no rebalances");
+            for (const auto& each : result->rebalances)
+                say("admin",
+                    fmt::format("rebalance of {}ms: {} {} '{}' and {} more, generation={} members={}",
+                                each.duration_ms, each.cause, name(each.member_id), each.reason,
+                                each.further_causes, each.generation, each.members));
         });
     }
 

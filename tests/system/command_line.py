@@ -194,6 +194,25 @@ def groups(line: Line) -> None:
     consumer.close()
 
 
+def explain(line: Line) -> None:
+    if line.broker.flavour == "peer":
+        expect("is not Gregor" in line.complaint("groups", "explain", "theirs"), "who does not tell")
+        return
+    consumer = Consumer({"bootstrap.servers": line.broker.address, "group.id": "theirs", "client.id": "second"})
+    consumer.subscribe(["g"])
+    while not consumer.assignment():
+        consumer.poll(0.1)
+    consumer.close()
+    seen = line.json("groups", "explain", "theirs")
+    expect_equal([row["cause"] for row in seen], ["member joined", "member left"] * 2, "causes")
+    expect(all(row["member"].startswith("second-") for row in seen[2:]), f"whose doing in {seen}")
+    expect(all(row["duration_ms"] >= 0 and row["generation"] > 0 for row in seen), f"what came of it in {seen}")
+    expect("MEMBER" in line.run("groups", "explain", "theirs"), "no table")
+    expect("not rebalanced" in line.run("groups", "explain", "ours"), "nothing to tell")
+    expect("GROUP_ID_NOT_FOUND" in line.complaint("groups", "explain", "nobody"), "the code")
+    line.complaint("groups", "explain", code=2)
+
+
 def reset(line: Line) -> None:
     def offsets(*words) -> list[int]:
         return [row["after"] for row in line.json("groups", "reset-offsets", "ours", "--topic", *words)]
@@ -288,7 +307,7 @@ def main() -> int:
     os.environ["TZ"] = "Asia/Shanghai"  # times are UTC wherever one is
     with Broker(chosen.broker, "command-line") as broker:
         line = Line(broker)
-        for case in (topics, wrong_topics, produce, produce_options, consume, transactions, groups, reset, follow, typing, nobody_there):
+        for case in (topics, wrong_topics, produce, produce_options, consume, transactions, groups, explain, reset, follow, typing, nobody_there):
             report.run(case.__name__.replace("_", " "), case, line)
         broker.stop()
         report.run("dump", dump, line)

@@ -87,8 +87,10 @@ CoordinatorRecord ClassicGroup::record() const { return group_record(id_, stored
 void ClassicGroup::on_loaded(Turn& turn) {
     for (auto& [id, member] : members_) watch_session(member, turn);
     if (state_ == ClassicGroupState::stable &&
-        members_.size() > static_cast<std::size_t>(std::max(config_.max_size, 0)))
+        members_.size() > static_cast<std::size_t>(std::max(config_.max_size, 0))) {
+        note_cause(RebalanceCause::group_too_large, {}, {}, turn);
         prepare_rebalance(turn);
+    }
 }
 
 void ClassicGroup::on_unload(const Error& why) {
@@ -156,13 +158,17 @@ ErrorCode ClassicGroup::leave_one(const LeaveRequest::Member& leaving, Turn& tur
         const auto known =
             leaving.instance_id ? static_members_.find(*leaving.instance_id) : static_members_.end();
         if (known == static_members_.end()) return ErrorCode::unknown_member_id;
-        remove_member(std::string(known->second), turn);
+        const auto member_id = std::string(known->second);
+        note_cause(RebalanceCause::member_left, member_id, leaving.reason, turn);
+        remove_member(member_id, turn);
         return ErrorCode::none;
     }
     if (!pending_members_.contains(leaving.member_id))
         if (const auto error = validate_member(leaving.member_id, leaving.instance_id);
             error != ErrorCode::none)
             return error;
+    if (members_.contains(leaving.member_id))
+        note_cause(RebalanceCause::member_left, leaving.member_id, leaving.reason, turn);
     remove_member(leaving.member_id, turn);
     return ErrorCode::none;
 }
@@ -202,6 +208,14 @@ void ClassicGroup::transition(ClassicGroupState to, Turn& turn) {
     previous_state_ = state_;
     state_ = to;
     state_timestamp_ms_ = turn.wall_clock_ms();
+    if (to == ClassicGroupState::stable || to == ClassicGroupState::empty)
+        history_.end({.now_ms = state_timestamp_ms_, .generation = generation_, .members = members_.size()});
+}
+
+void ClassicGroup::note_cause(RebalanceCause cause, std::string_view member_id, std::string_view reason,
+                              Turn& turn) {
+    history_.start(
+        {.cause = cause, .member_id = member_id, .reason = reason, .now_ms = turn.wall_clock_ms()});
 }
 
 // ---------------------------------------------------------------- time
@@ -251,6 +265,7 @@ void ClassicGroup::expire(const Due& due, Turn& turn) {
             const auto group = std::string_view(id_);
             const auto member_id = std::string_view(due.member_id);
             LOG_INFO("group_member_expired", group, member_id);
+            note_cause(RebalanceCause::member_expired, member_id, {}, turn);
             remove_member(due.member_id, turn);
             return after_removal(turn);
         }
@@ -260,6 +275,7 @@ void ClassicGroup::expire(const Due& due, Turn& turn) {
 
 void ClassicGroup::expire_pending_syncs(Turn& turn) {
     const auto late = std::exchange(pending_syncs_, {});
+    if (!late.empty()) note_cause(RebalanceCause::member_did_not_sync, *late.begin(), {}, turn);
     for (const auto& id : late) remove_member(id, turn);
     prepare_rebalance(turn);
 }

@@ -16,6 +16,7 @@
 #include "base/completion.h"
 #include "base/time.h"
 #include "coordinator/group/group_records.h"
+#include "coordinator/group/rebalance_history.h"
 #include "coordinator/group/types.h"
 #include "coordinator/state_machine.h"
 
@@ -58,6 +59,7 @@ public:
     // Whether this member may commit now; an accepted commit proves that the member is alive.
     ErrorCode accept_commit(const OffsetCommitRequest& request, Turn& turn);
     DescribedGroup describe() const;
+    const RebalanceHistory& history() const { return history_; }
 
     void on_loaded(Turn& turn);
     void on_alarm(Turn& turn);
@@ -119,6 +121,7 @@ private:
 
     // classic_group.cc
     void read_subscriptions();
+    void note_cause(RebalanceCause cause, std::string_view member_id, std::string_view reason, Turn& turn);
     ErrorCode validate_member(const std::string& member_id,
                               const std::optional<std::string>& instance_id) const;
     bool is_current(std::int32_t generation) const;
@@ -151,6 +154,7 @@ private:
     bool new_member_added_ = false;                   // during the initial delay
     std::int32_t initial_remaining_ms_ = 0;           // of the initial delay's extension
     std::int32_t initial_delay_ms_ = 0;               // the delay that runs now
+    RebalanceHistory history_;
     Instant join_deadline_ = Instant::never();
     Instant sync_deadline_ = Instant::never();
     Instant alarm_at_ = Instant::never();

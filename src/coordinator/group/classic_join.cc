@@ -133,6 +133,7 @@ void ClassicGroup::add_member(JoinRequest request, Turn& turn, JoinDone done) {
     pending_members_.erase(request.member_id);
     if (request.instance_id) static_members_[*request.instance_id] = request.member_id;
 
+    note_cause(RebalanceCause::member_joined, request.member_id, request.reason, turn);
     auto& member = members_[request.member_id];
     member.id = std::move(request.member_id);
     member.instance_id = std::move(request.instance_id);
@@ -149,6 +150,8 @@ void ClassicGroup::add_member(JoinRequest request, Turn& turn, JoinDone done) {
 }
 
 void ClassicGroup::update_member(ClassicMember& member, JoinRequest request, Turn& turn, JoinDone done) {
+    if (state_ != ClassicGroupState::preparing_rebalance)  // else it does what it is asked to
+        note_cause(RebalanceCause::member_changed, member.id, request.reason, turn);
     member.protocols = std::move(request.protocols);
     member.rebalance_timeout_ms = request.rebalance_timeout_ms;
     member.session_timeout_ms = request.session_timeout_ms;
@@ -187,8 +190,10 @@ void ClassicGroup::replace_static_member(JoinRequest request, std::string new_id
         case ClassicGroupState::stable:
             if (select_protocol() == protocol_)
                 return answer_replacement(member, skips_assignment, old_leader, turn);
+            note_cause(RebalanceCause::member_replaced, member.id, request.reason, turn);
             return prepare_rebalance(turn);
         case ClassicGroupState::completing_rebalance:
+            note_cause(RebalanceCause::member_replaced, member.id, request.reason, turn);
             return prepare_rebalance(turn);  // the leader may be assigning to the old id right now
         case ClassicGroupState::preparing_rebalance: return maybe_complete_join(turn);
         case ClassicGroupState::empty: break;  // has no members

@@ -51,6 +51,7 @@ void ClassicGroup::complete_sync(std::vector<SyncRequest::Assignment> assignment
     records.push_back(record());
     if (const auto appended = turn.append(std::move(records)); !appended) {
         fail_syncs(ErrorCode::unknown_server_error, turn);
+        note_cause(RebalanceCause::assignment_not_stored, leader_id_.value_or(""), {}, turn);
         return prepare_rebalance(turn);
     }
     transition(ClassicGroupState::stable, turn);

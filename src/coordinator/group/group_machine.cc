@@ -195,9 +195,13 @@ void GroupMachine::fetch_offsets(const OffsetFetchRequest& request, Turn& turn,
 
 // ---------------------------------------------------------------- looking, deleting
 
-void GroupMachine::describe(const std::string& group_id, Turn& turn, Done<DescribedGroup> done) {
-    if (const auto* group = find(group_id); group != nullptr)
-        return turn.answer(std::move(done), group->describe());
+void GroupMachine::describe(const DescribeRequest& request, Turn& turn, Done<DescribedGroup> done) {
+    const auto& group_id = request.group_id;
+    if (const auto* group = find(group_id); group != nullptr) {
+        auto described = group->describe();
+        if (request.with_rebalances) described.rebalances = group->history().all();
+        return turn.answer(std::move(done), std::move(described));
+    }
     DescribedGroup missing;
     missing.group_id = group_id;
     missing.error = ErrorCode::group_id_not_found;

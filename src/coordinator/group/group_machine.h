@@ -33,7 +33,7 @@ public:
     void delete_offsets(const OffsetDeleteRequest& request, Turn& turn, Done<OffsetDeleteResult> done);
     // The offsets of the transaction count from here, or never.
     void end_transaction(const TransactionEnd& end, Turn& turn, Done<ErrorCode> done);
-    void describe(const std::string& group_id, Turn& turn, Done<DescribedGroup> done);
+    void describe(const DescribeRequest& request, Turn& turn, Done<DescribedGroup> done);
     void remove(const std::string& group_id, Turn& turn, Done<ErrorCode> done);
     // Every group that passes the filter.
     std::vector<ListedGroup> list(const ListFilter& filter) const;

@@ -14,6 +14,7 @@
 #include "base/result.h"
 #include "base/time.h"
 #include "coordinator/state_machine.h"
+#include "protocol/rebalances.h"
 
 namespace gregor::coordinator {
 
@@ -225,6 +226,7 @@ struct ListedGroup {
 
 struct DescribeRequest {
     std::string group_id;
+    bool with_rebalances = false;  // why it rebalanced, too
 };
 struct DeleteRequest {
     std::string group_id;
@@ -253,6 +255,7 @@ struct DescribedGroup {
     std::string protocol_type;
     std::string protocol;
     std::vector<Member> members;
+    std::vector<protocol::Rebalance> rebalances;
 };
 
 }  // namespace gregor::coordinator

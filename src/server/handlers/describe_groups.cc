@@ -1,11 +1,12 @@
 // DescribeGroups v0..v6: classic groups.   v3 authorised operations · v4 static members · v6 missing groups
-// are errors (KIP-1043)
+// are errors (KIP-1043) · and, since v5, on top of Kafka's protocol: why groups rebalanced (docs/adr/0008)
 #include "gen/api/describe_groups.h"
 
 #include <utility>
 
 #include "base/ref.h"
 #include "coordinator/group_coordinator.h"
+#include "protocol/rebalances.h"
 #include "server/handlers/group_values.h"
 #include "server/handlers/handlers.h"
 
@@ -24,7 +25,10 @@ public:
           context_(context),
           done_(std::move(done)),
           groups_(request.groups.size()),
-          missing_(request.groups.size() + 1) {}
+          missing_(request.groups.size() + 1),
+          with_rebalances_(protocol::has_tag(request.unknown_tags, protocol::k_rebalances_tag)) {}
+
+    bool with_rebalances() const { return with_rebalances_; }
 
     void set(std::size_t place, Result<coordinator::DescribedGroup> group) {
         if (group) {
@@ -44,7 +48,7 @@ public:
 
 private:
     void fill(msg::DescribeGroupsResponse::DescribedGroup& entry, std::string_view group_id,
-              const coordinator::DescribedGroup& group) const {
+              const coordinator::DescribedGroup& group) {
         entry.group_id = group_id;
         entry.error_code = group.error;
         if (group.error == ErrorCode::group_id_not_found) {
@@ -54,6 +58,8 @@ private:
             else
                 entry.error_message = group.error_message;
         }
+        if (with_rebalances_ && group.error != ErrorCode::group_authorization_failed)
+            entry.unknown_tags.add(protocol::k_rebalances_tag, rebalances_of(group));
         if (group.error == ErrorCode::none) {
             entry.group_state = group.state;
             entry.protocol_type = group.protocol_type;
@@ -73,11 +79,19 @@ private:
                 context_.authorized_operations(security::ResourceType::group, group_id);
     }
 
+    // The bytes live as long as the answer is not encoded.
+    Bytes rebalances_of(const coordinator::DescribedGroup& group) {
+        encoded_.push_back(protocol::encode_rebalances(group.rebalances));
+        return encoded_.back();
+    }
+
     const msg::DescribeGroupsRequest& request_;
     RequestContext& context_;
     Completion<msg::DescribeGroupsResponse> done_;
     std::vector<coordinator::DescribedGroup> groups_;
     std::size_t missing_;  // one more than groups, until all are asked for
+    const bool with_rebalances_;
+    std::vector<std::vector<std::byte>> encoded_;
 };
 
 struct SetDescription {
@@ -99,8 +113,9 @@ void handle_describe_groups(const msg::DescribeGroupsRequest& request, RequestCo
         if (!may_describe_group(context, group_id))
             descriptions->set(place, fail(ErrorCode::group_authorization_failed));
         else
-            context.services().groups.describe({.group_id = std::string(group_id)},
-                                               SetDescription{descriptions, place});
+            context.services().groups.describe(
+                {.group_id = std::string(group_id), .with_rebalances = descriptions->with_rebalances()},
+                SetDescription{descriptions, place});
     }
     descriptions->finish_one();
 }
