@@ -113,6 +113,9 @@ class Broker:
         return Idle(self.rss_mib(), (self._cpu_ns() - cpu_ns) / 1e7 / seconds,
                     (self._voluntary_switches() - switches) / seconds)
 
+    def cpu_s(self) -> float:
+        return self._cpu_ns() / 1e9
+
     def _task_files(self, name: str) -> list[str]:
         texts = []
         for task in Path(f"/proc/{self.pid}/task").iterdir():

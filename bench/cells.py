@@ -7,6 +7,7 @@ import subprocess
 import time
 from pathlib import Path
 
+import groups
 from ballast import Ballast, drop_from_cache
 from broker import ROOT, Broker, Variant
 
@@ -16,6 +17,10 @@ LOAD = ROOT / "build/release/load_bench"
 SETTLE_S = 3
 OPEN_LOOP_S = 5
 CONNECTIONS = 2000
+COMMITTERS, COMMITS, COMMITTED_PARTITIONS = 8, 5_000, 6
+IDLE_GROUPS = 10_000
+STORED_PARTITIONS, STORED_ROUNDS = 100, 10_000  # a million offset records of one group
+PRODUCERS, TRANSACTIONS = 4, 250
 GB = 1e9
 
 
@@ -27,15 +32,15 @@ class Turn:
 
     def run(self) -> dict[str, float]:
         cells = {"acks_all": self.acks_all, "acks_1": self.acks_1, "small": self.small, "lz4": self.lz4, "many": self.many,
-                 "cold": self.cold, "open_1k": lambda: self.open_loop("open_1k", 1_000),
+                 "cold": self.cold, "commits": self.commits, "transactions": self.transactions, "open_1k": lambda: self.open_loop("open_1k", 1_000),
                  "open_20k": lambda: self.open_loop("open_20k", 20_000)}
-        first = {"idle": self.idle, "connections": self.connections}
+        first = {"idle": self.idle, "connections": self.connections, "groups": self.groups}
         try:
             self.measured |= {"start_ms": self.broker.start_ms, "first_start_ms": self.broker.first_start_ms}
             self.do(first, list(first))
             self.load("produce", "warm", total_bytes=self.args.mib << 19, producers=8)
             self.do(cells, random.sample(list(cells), len(cells)))
-            self.do({"restart": self.restart}, ["restart"])
+            self.do({"restart": self.restart, "offset_load": self.offset_load}, ["restart", "offset_load"])
         finally:
             self.broker.stop()
         return self.measured
@@ -56,6 +61,52 @@ class Turn:
 
     def connections(self) -> None:
         self.measured["connections_mib"] = self.broker.memory_of_connections(CONNECTIONS)
+
+    def groups(self) -> None:
+        """The memory of groups that have a committed offset and nothing else."""
+        self.prepare_group("first", "groups", 1)
+        before = self.broker.rss_mib()
+        groups.commit_once_each(self.args.port, [f"idle-group-{number}" for number in range(IDLE_GROUPS)], "groups")
+        time.sleep(1)
+        self.measured["groups_mib"] = self.broker.rss_mib() - before
+
+    def prepare_group(self, group: str, topic: str, partitions: int) -> None:
+        connection = groups.Connection(self.args.port)
+        groups.make_topic(connection, topic, partitions)
+        groups.wait_for_coordinator(connection, group, topic)
+        connection.close()
+
+    def commits(self) -> None:
+        names = [f"committer-{number}" for number in range(COMMITTERS)]
+        self.prepare_group(names[0], "committed", COMMITTED_PARTITIONS)
+        groups.commit_many(self.args.port, names, "committed", COMMITTED_PARTITIONS, COMMITS // 5)  # warms up
+        cpu_s, started = self.broker.cpu_s(), time.perf_counter()
+        count = groups.commit_many(self.args.port, names, "committed", COMMITTED_PARTITIONS, COMMITS)
+        self.measured |= {"commits_per_cpu_s": count / 1e3 / (self.broker.cpu_s() - cpu_s),
+                          "commits_rate": count / 1e3 / (time.perf_counter() - started)}
+
+    def transactions(self) -> None:
+        self.load("transact", "transactions", producers=PRODUCERS, transactions=TRANSACTIONS // 5)  # warms up
+        result = self.load("transact", "transactions", producers=PRODUCERS, transactions=TRANSACTIONS)
+        count = PRODUCERS * TRANSACTIONS
+        self.measured |= {"transactions_per_cpu_s": count / result["broker_cpu_s"],
+                          "transactions_rate": count / result["seconds"]}
+
+    def offset_load(self) -> None:
+        """A start with a million offset records, beyond one without."""
+        self.prepare_group("stored", "stored", STORED_PARTITIONS)
+        self.broker.stop()
+        without_s, without_cpu_s = self.start_until_loaded()
+        groups.commit_many(self.args.port, ["stored"], "stored", STORED_PARTITIONS, STORED_ROUNDS)
+        self.broker.stop()
+        with_s, with_cpu_s = self.start_until_loaded()
+        self.measured |= {"offset_load_s": with_s - without_s, "offset_load_cpu": with_cpu_s - without_cpu_s}
+
+    def start_until_loaded(self) -> tuple[float, float]:
+        """From the start of the process to the first committed offset that it tells: seconds, CPU seconds."""
+        started = time.perf_counter()
+        self.broker.start()
+        return groups.wait_until_loaded(self.args.port, "stored", "stored") - started, self.broker.cpu_s()
 
     def acks_all(self) -> None:
         self.produce("acks_all", acks="all")

@@ -56,6 +56,13 @@ ROWS = [
     Row("hot_mb", "consume hot: MB/s", 0),
     Row("cold_cpu", "consume cold: broker CPU s per GB", 3, "send"),
     Row("cold_mb", "consume cold: MB/s", 0),
+    Row("commits_per_cpu_s", "offset commits of 6 partitions: thousand per broker CPU second", 1),
+    Row("commits_rate", "offset commits of 6 partitions: thousand per second", 1),
+    Row("groups_mib", "10,000 idle groups more, MiB", 1),
+    Row("offset_load_s", "start with a million offset records, beyond one without, s", 2),
+    Row("offset_load_cpu", "the same: CPU s", 2),
+    Row("transactions_per_cpu_s", "transactions of 100 records of 100 B: per broker CPU second", 0),
+    Row("transactions_rate", "transactions of 100 records of 100 B: per second", 0),
     *open_rows("open_1k", "1k/s"),
     *open_rows("open_20k", "20k/s"),
 ]
@@ -135,6 +142,8 @@ tried is in [benchmarks-notes.md](benchmarks-notes.md).
 - Produce: 6 partitions, 8 producers, {args.mib} MiB of 1 KiB records with 5 ms linger, acks=all and no compression where nothing else
   is said; {args.mib // 4} MiB of 100 B records; after a warm-up of {args.mib // 2} MiB. Consume hot: the 1 KiB records just written, from the
   start. Consume cold: {args.cold_mib} MiB that the page cache has been told to forget. GB is 10^9 bytes of records, uncompressed.
+- Offset commits: 8 connections, each a group, requests sent without waiting for answers. Transactions: 4 producers, one after the other
+  in each, spread over 6 partitions. The million offset records are one group's, in one partition.
 - Floor: a program that does nothing else with the bytes, in the same rounds on the same CPUs. "append" is receive, CRC-32C and write,
   "send" is sendfile from the page cache; CPU s per GB: {floors}.
 - Broker CPU is user and system time of the process tree; the kernel's own threads (write-back) are not in it. Wake-ups are

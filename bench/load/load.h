@@ -1,4 +1,4 @@
-// The two loads of load_bench and what they measure.
+// The loads of load_bench and what they measure.
 #pragma once
 
 #include <sys/types.h>
@@ -29,6 +29,13 @@ struct ProduceLoad {
     double records_per_s = 0;
 };
 
+struct TransactLoad {
+    int producers = 1;                // one transactional id each
+    std::int64_t transactions = 100;  // of each
+    int records = 100;                // of a transaction
+    std::int64_t record_bytes = 100;
+};
+
 struct Measured {
     std::int64_t records = 0;
     std::int64_t bytes = 0;
@@ -39,6 +46,9 @@ struct Measured {
 };
 
 Measured produce(const Target& target, const ProduceLoad& load);
+
+// Transactions, each begun when the one before has committed.
+Measured transact(const Target& target, const TransactLoad& load);
 
 // Everything between the ends of the partitions at the time of the call, from the start.
 Measured consume(const Target& target);

@@ -2,6 +2,7 @@
 //
 //   load_bench produce --broker HOST:PORT --topic T --producers 8 --record-bytes 1024 --broker-pid PID ...
 //   load_bench consume --broker HOST:PORT --topic T
+//   load_bench transact --broker HOST:PORT --topic T --producers 4 --transactions 500 --broker-pid PID
 //   load_bench floor --file F --total-bytes N
 #include <CLI/CLI.hpp>
 
@@ -48,6 +49,14 @@ void add_load(CLI::App& command, ProduceLoad& load) {
         ->check(CLI::NonNegativeNumber);
 }
 
+void add_load(CLI::App& command, TransactLoad& load) {
+    command.add_option("--producers", load.producers, "clients, each with its transactional id")
+        ->check(CLI::PositiveNumber);
+    command.add_option("--transactions", load.transactions, "of each")->check(CLI::PositiveNumber);
+    command.add_option("--records", load.records, "of a transaction")->check(CLI::PositiveNumber);
+    command.add_option("--record-bytes", load.record_bytes)->check(CLI::Range(1, 16 << 20));
+}
+
 void print(const Floor& floor) {
     fmt::print(R"({{"append_cpu_s_per_gb":{:.4f},"send_cpu_s_per_gb":{:.4f}}})"
                "\n",
@@ -64,20 +73,26 @@ void add_floor(CLI::App& command, FloorLoad& load) {
 int run(int argc, char** argv) {
     Target target;
     ProduceLoad load;
+    TransactLoad transactions;
     FloorLoad floor;
     CLI::App app("one load on one Kafka broker, measured");
     app.option_defaults()->always_capture_default();
     app.require_subcommand(1);
     auto* producing = app.add_subcommand("produce", "send records and wait for every acknowledgement");
+    auto* transacting = app.add_subcommand("transact", "send records in transactions, and commit each");
     auto* consuming = app.add_subcommand("consume", "read what the topic holds, from its start");
     auto* flooring = app.add_subcommand("floor", "what the bytes alone cost: receive, CRC, append; sendfile");
     add_floor(*flooring, floor);
     add_target(*producing, target);
+    add_target(*transacting, target);
+    add_load(*transacting, transactions);
     add_target(*consuming, target);
     add_load(*producing, load);
     CLI11_PARSE(app, argc, argv);
     if (flooring->parsed()) {
         print(measure_floor(floor));
+    } else if (transacting->parsed()) {
+        print(transact(target, transactions));
     } else {
         print(producing->parsed() ? produce(target, load) : consume(target));
     }
