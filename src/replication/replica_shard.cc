@@ -5,7 +5,6 @@
 #include "base/format.h"
 #include "base/log.h"
 #include "io/disk_error.h"
-#include "replication/topic_settings.h"
 
 namespace gregor::replication {
 
@@ -71,11 +70,10 @@ storage::PartitionName ReplicaShard::name_of(const TopicPartitionId& id) const {
 }
 
 std::size_t ReplicaShard::max_batch_bytes(const TopicPartitionId& id) const {
-    const auto* topic = image_->topic(id.topic_id);
-    if (topic == nullptr) return static_cast<std::size_t>(storage::LogConfig{}.max_message_bytes);
-    const auto settings =
-        topic_settings(*image_, topic->name, config_.broker_id, broker_configs_, config_.durability);
-    return static_cast<std::size_t>(settings.log.max_message_bytes);
+    const auto slot = slots_.find(id);
+    const bool is_loaded = slot != slots_.end() && slot->second.partition != nullptr;
+    return static_cast<std::size_t>(is_loaded ? slot->second.partition->log().config().max_message_bytes
+                                              : storage::LogConfig{}.max_message_bytes);
 }
 
 void ReplicaShard::on_progress(Partition& partition) {
