@@ -96,11 +96,11 @@ def expanded(codec: int, payload: bytes) -> str:
         return payload.hex()
 
 
-def view(data: bytes | None) -> list[dict] | None:
+def view(data: bytes | list[dict] | None) -> list[dict] | None:
     """What a fetch answers, batch by batch. Of a cut one, what comes behind whole ones is nothing to a client; what comes
     alone is told by its size."""
-    if data is None:
-        return None
+    if data is None or isinstance(data, list):
+        return data
     found, at = [], 0
     while len(data) - at >= 12:
         end = at + 12 + int.from_bytes(data[at + 8:at + 12], "big", signed=True)
@@ -173,20 +173,10 @@ def has_horizon(data: bytes) -> bool:
     return bool(HEADER.unpack_from(data)[5] & HAS_HORIZON)
 
 
-def records_view(data: bytes, codec: int):
-    """Under a delete horizon, which is a broker's clock, the times of records are relative to it."""
-    if has_horizon(data):
-        try:
-            return [[entry.offset, entry.timestamp, str(entry.key), str(entry.value)] for entry in records_of(data)]
-        except Exception:  # the bit was a client's, on garbage
-            pass
-    return expanded(codec, data[HEADER.size:])
-
-
 def batch_view(data: bytes) -> dict:
     (offset, _, epoch, magic, crc, attributes, last_delta, base_time, max_time, producer_id, producer_epoch, sequence,
      count) = HEADER.unpack_from(data)
     return {"base_offset": offset, "partition_leader_epoch": epoch, "magic": magic, "crc_is_right": crc == crc32c(data[21:]),
             "attributes": attributes, "last_offset_delta": last_delta, "base_timestamp": base_time,
             "max_timestamp": max_time, "producer_id": producer_id, "producer_epoch": producer_epoch,
-            "base_sequence": sequence, "count": count, "records": records_view(data, attributes & 7)}
+            "base_sequence": sequence, "count": count, "records": expanded(attributes & 7, data[HEADER.size:])}
