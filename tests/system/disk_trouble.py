@@ -23,7 +23,8 @@ RESERVE_BYTES = 64 * MIB
 ROOM_BYTES = 16 * MIB  # left above the reserve before the load begins: gone within seconds
 HEAL_LIMIT_S = 60
 RETRIABLE = {KafkaError.KAFKA_STORAGE_ERROR, KafkaError.REQUEST_TIMED_OUT, KafkaError.NOT_LEADER_FOR_PARTITION,
-             KafkaError.LEADER_NOT_AVAILABLE}
+             KafkaError.LEADER_NOT_AVAILABLE,
+             KafkaError._MSG_TIMED_OUT}  # the client's own, when it is told that nobody leads
 
 
 class TroubledBroker(Broker):
