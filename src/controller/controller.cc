@@ -12,6 +12,7 @@
 #include "controller/administration.h"
 #include "controller/brokers.h"
 #include "controller/configs.h"
+#include "controller/directories.h"
 #include "controller/topics.h"
 #include "protocol/reader.h"
 #include "protocol/writer.h"
@@ -120,6 +121,7 @@ Result<BufferChain> Controller::dispatch(const metadata::ForwardedRequest& reque
         ROUTE(BrokerHeartbeat),
         ROUTE(UnregisterBroker),
         ROUTE(AllocateProducerIds),
+        ROUTE(AssignReplicasToDirs),
     });
 #undef ROUTE
     const auto route = std::ranges::find(k_routes, request.api_key, &Route::api_key);

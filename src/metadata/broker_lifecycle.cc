@@ -90,7 +90,7 @@ void BrokerLifecycle::send(const Beat& beat, Completion<Result<BeatAnswer>> done
     request.current_metadata_offset = beat.metadata_offset.value();
     request.want_fence = beat.want_fence;
     request.want_shut_down = beat.want_shut_down;
-    request.cordoned_log_dirs.emplace();
+    request.cordoned_log_dirs = cordoned_;
     auto message = forwarded(request.k_api_key, k_heartbeat_version, encode(request, k_heartbeat_version));
     channel_.request(std::move(message), [done = std::move(done)](Result<BufferChain> body) mutable {
         if (!body) return done(std::unexpected(std::move(body).error()));
@@ -110,6 +110,15 @@ void BrokerLifecycle::ready(Offset metadata_offset, Completion<Status> unfenced)
             return done(fail(ErrorCode::broker_not_available, "the controller keeps this broker fenced"));
         state_ = State::running;
         done(Status{});
+    });
+}
+
+void BrokerLifecycle::set_cordoned(std::vector<Uuid> directories, Offset metadata_offset) {
+    if (cordoned_ == directories) return;
+    cordoned_ = std::move(directories);
+    if (state_ != State::running) return;
+    heartbeat(metadata_offset, [](const Status& status) {
+        if (!status) LOG_WARN("cordoned_directories_not_told", status.error().detail);
     });
 }
 

@@ -43,6 +43,9 @@ public:
     void ready(Offset metadata_offset, Completion<Status> unfenced);
     // Controlled shutdown: leadership is given away first. `metadata_offset` is asked before each message.
     void stop(std::function<Offset()> metadata_offset, Completion<Status> may_exit);
+    // Directories that are to get no new partitions (KIP-1066): told with the next message, which is sent now
+    // by a broker that runs.
+    void set_cordoned(std::vector<Uuid> directories, Offset metadata_offset);
     // Only with a remote controller: says that this broker lives.
     void heartbeat(Offset metadata_offset, Completion<Status> done);
 
@@ -67,6 +70,7 @@ private:
     ControllerChannel& channel_;
     State state_ = State::starting;
     std::int64_t epoch_ = -1;
+    std::vector<Uuid> cordoned_;
     std::function<Offset()> metadata_offset_;
     Completion<Status> may_exit_;
 };

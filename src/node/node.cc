@@ -9,6 +9,7 @@
 #include "base/format.h"
 #include "base/log.h"
 #include "node/connection_limits.h"
+#include "node/cordoned_directories.h"
 
 namespace gregor::node {
 
@@ -190,6 +191,8 @@ void Node::apply_configs(const metadata::Image& image, const metadata::Changes& 
     const metadata::ConfigContext configs{
         .state = image, .properties = config_.settings, .node = config_.node_id};
     quotas_->set_limits(connection_limits(configs, server_, config_.inter_broker_listener));
+    cordoned_ = cordoned_directories(configs, booted_->dirs);
+    if (lifecycle_ != nullptr) lifecycle_->set_cordoned(cordoned_, published_end_);
 }
 
 void Node::on_controller_active() { register_broker(); }
@@ -214,6 +217,7 @@ void Node::register_broker() {
     const auto& first = booted_->dirs.directories().front();
     identity.previous_broker_epoch = first.last_broker_epoch.value_or(-1);
     lifecycle_ = std::make_unique<metadata::BrokerLifecycle>(std::move(identity), shards_.front()->channel());
+    lifecycle_->set_cordoned(cordoned_, published_end_);
     lifecycle_->start([this](const Result<std::int64_t>& epoch) { on_registered(epoch); });
 }
 

@@ -103,7 +103,8 @@ private:
     std::unique_ptr<metadata::BrokerLifecycle> lifecycle_;
     Offset published_end_;  // one past the last offset that the newest image contains
     std::set<std::size_t> clean_;
-    bool has_configs_ = false;  // from the first image
+    std::vector<Uuid> cordoned_;  // directories that are to get no new partitions
+    bool has_configs_ = false;    // from the first image
     bool is_serving_ = false;
     bool is_stopping_ = false;
     bool has_failed_ = false;

@@ -87,6 +87,7 @@ ShardNode::ShardNode(const io::ShardPorts& ports, const NodeParts& parts,
     : ports_(ports),
       image_(parts.first_image),
       channel_(std::move(channel)),
+      directory_assigner_(*channel_, image_, parts.config.node_id),
       replica_shard_(ports, replica_config(parts.config, parts.memory), parts.dirs, parts.config.settings,
                      parts.checkpointer, *this),
       replicas_(ports),
@@ -160,6 +161,9 @@ void ShardNode::connect(const std::vector<std::unique_ptr<ShardNode>>& shards) {
             auto* shard = replica_shards[i];
             ports_.shards.submit(ShardId{i}, [shard, name] { shard->on_folder_free(name); });
         }
+    });
+    replica_shard_.set_directory_assigner([this](const auto& assignments, Completion<Status> done) {
+        directory_assigner_.assign(assignments, std::move(done));
     });
     replica_shard_.set_offline_broadcast(OfflineNews{&ports_.shards, replica_shards});
     replicas_.connect(std::move(replica_shards));

@@ -15,6 +15,7 @@
 #include "metadata/controller_channel.h"
 #include "metadata/delta.h"
 #include "node/config.h"
+#include "node/directory_assigner.h"
 #include "node/marker_writer.h"
 #include "node/partition_writer.h"
 #include "node/placement.h"
@@ -70,6 +71,7 @@ private:
     io::ShardPorts ports_;
     ShardImage image_;
     std::unique_ptr<metadata::ControllerChannel> channel_;
+    DirectoryAssigner directory_assigner_;
     replication::ReplicaShard replica_shard_;
     replication::Replicas replicas_;
     ReplicaPartitionWriter partition_writer_;

@@ -34,10 +34,13 @@ ReplicaShard::ReplicaShard(const io::ShardPorts& ports, const ReplicaShardConfig
                                 .failed = directory.failed.has_value(),
                                 .waiting_for_room = {}});
         for (const auto& folder : directory.partitions) {
-            if (folder.name.kind != storage::DirectoryKind::live || !folder.topic_id) continue;
+            if (!folder.topic_id) continue;
             const TopicPartitionId id{*folder.topic_id, folder.name.partition.partition};
-            if (owner_of(id, ports_.shards.count()) == ports_.shard)
+            if (owner_of(id, ports_.shards.count()) != ports_.shard) continue;
+            if (folder.name.kind == storage::DirectoryKind::live)
                 folders_at_start_[id] = static_cast<std::uint32_t>(i);
+            if (folder.name.kind == storage::DirectoryKind::future)
+                futures_at_start_[id] = {static_cast<std::uint32_t>(i), folder.path};
         }
     }
 }

@@ -9,8 +9,11 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/completion.h"
@@ -23,6 +26,7 @@
 #include "replication/partition.h"
 #include "replication/tasks.h"
 #include "storage/dir_writer.h"
+#include "storage/log_copy.h"
 #include "storage/log_dirs.h"
 #include "storage/recovery.h"
 #include "storage/tail_cache.h"
@@ -86,6 +90,11 @@ public:
         broadcast_offline_ = std::move(broadcast);
     }
 
+    // How the controller is told in which directories partitions live.
+    using DirectoryAssigner =
+        std::move_only_function<void(std::vector<DirectoryAssignment>, Completion<Status>)>;
+    void set_directory_assigner(DirectoryAssigner assigner) { assign_directories_ = std::move(assigner); }
+
     // The messages of Replicas; partitions of this shard only. Each completes on this shard.
     void append(std::vector<PartitionAppend> appends, AppendOptions options,
                 Completion<std::vector<AppendOutcome>> done);
@@ -104,6 +113,9 @@ public:
                             Completion<std::vector<VerificationOutcome>> done);
     void delete_records(std::vector<RecordDeletion> deletions,
                         Completion<std::vector<RecordDeletionOutcome>> done);
+
+    void move(const std::vector<ReplicaMove>& wishes, Completion<std::vector<ErrorCode>> done);
+    void prefer_directory(const storage::PartitionName& name, std::size_t directory);
 
     // Runs `task` when all of these that exist are loaded (or could not be).
     void when_loaded(const std::vector<TopicPartitionId>& partitions, io::Task task);
@@ -150,6 +162,22 @@ private:
         bool failed = false;
         std::deque<QueuedAppend> waiting_for_room;  // in order of arrival
     };
+    // A partition on its way into another directory (replica_shard_moves.cc).
+    struct Move {
+        std::uint32_t target = 0;
+        storage::PartitionName name{};
+        std::string future{};                      // the folder of the copy
+        std::unique_ptr<storage::LogCopy> copy{};  // not while a job has it
+        std::unique_ptr<Partition> partition{};    // from closing on
+        bool is_cancelled = false;
+        std::optional<std::uint32_t> next_target{};  // once it has ended, one way or the other
+    };
+    // How a log is opened again that was closed for a move.
+    struct Reload {
+        Offset end;
+        Offset log_start;
+        Offset clean_end;
+    };
     struct LoadWait {
         std::size_t missing = 0;
         io::Task task;
@@ -164,6 +192,9 @@ private:
     class LoadJob;
     class StrayJob;
     class CleanJob;
+    class CopyJob;
+    class SwapJob;
+    class DiscardJob;
     struct ReadGather;
     struct LookupGather;
 
@@ -181,8 +212,45 @@ private:
     void change_folder_balance(const storage::PartitionName& name, int change);
     bool is_folder_busy(const storage::PartitionName& name) const;
     Leadership leadership_of(const metadata::Topic& topic, const metadata::Partition& partition) const;
+    // replica_shard_placement.cc: in which directory a partition lives
     std::uint32_t choose_directory(const TopicPartitionId& id, const metadata::Partition& partition) const;
+    std::optional<std::uint32_t> directory_with(Uuid id) const;
+    std::optional<std::uint32_t> home_of(const metadata::Partition& partition) const;
+    const std::string& path_of_directory(std::uint32_t directory) const;
+    std::vector<bool> cordoned_directories() const;
+    void plan_directories(const metadata::Changes& changes);
+    std::vector<std::size_t> partitions_by_directory() const;
+    std::uint32_t emptiest(const std::vector<std::size_t>& counts, const std::vector<bool>& cordoned) const;
+    std::optional<std::uint32_t> take_preference(const storage::PartitionName& name);
+    void assign_if_needed(const TopicPartitionId& id, const metadata::Partition& partition,
+                          std::uint32_t directory);
+    void tell_assignments();
+    // replica_shard_moves.cc: from one directory into another
+    ErrorCode move_one(const ReplicaMove& wish);
+    std::string future_folder(const TopicPartitionId& id, std::uint32_t target);
+    void start_move(const TopicPartitionId& id, std::uint32_t target, std::string future);
+    void start_next_move(const TopicPartitionId& id, std::optional<std::uint32_t> target);
+    void discard(const std::string& future, const TopicPartitionId& id,
+                 std::optional<std::uint32_t> next_target);
+    void continue_move(const TopicPartitionId& id);
+    void on_copied(const TopicPartitionId& id, std::unique_ptr<storage::LogCopy> copy,
+                   const Result<bool>& more, std::int64_t bytes);
+    Duration pause_after(std::int64_t bytes) const;
+    void abandon_move(const TopicPartitionId& id);
+    void close_for_move(const TopicPartitionId& id);
+    void on_flushed_for_move(const TopicPartitionId& id, const Status& status);
+    void on_closed_for_move(const TopicPartitionId& id, const Status& status);
+    void on_copy_finished(const TopicPartitionId& id, std::unique_ptr<storage::LogCopy> copy,
+                          const Result<bool>& outcome);
+    void swap_for_move(const TopicPartitionId& id);
+    void on_swapped(const TopicPartitionId& id, const std::string& condemned, const Status& status);
+    void end_move(const TopicPartitionId& id, bool is_moved);
+    void bury(std::unique_ptr<Partition> partition);
+    void report_gone(std::uint32_t directory, const storage::PartitionName& name);
+    void resume_move(const TopicPartitionId& id);
+    void discard_orphaned_futures();
     // replica_shard_loading.cc: opening and closing logs
+    void load(const TopicPartitionId& id, const Slot& slot, const storage::PartitionName& name, bool is_new);
     void start_load(const TopicPartitionId& id, Slot& slot);
     void on_loaded(const TopicPartitionId& id, Result<storage::LoadedLog> loaded);
     bool must_wait_for_load(const TopicPartitionId& id) const;
@@ -261,6 +329,16 @@ private:
     std::set<TopicPartitionId> to_close_;
     io::Task closed_;
     std::set<std::size_t> clean_;
+    static constexpr std::size_t k_preferences_max = 10'000;  // of partitions that may never come
+    static constexpr std::string_view k_move_rate = "replica.alter.log.dirs.io.max.bytes.per.second";
+    DirectoryAssigner assign_directories_ = [](const auto&, Completion<Status> done) { done({}); };
+    std::map<TopicPartitionId, Move> moves_;
+    std::map<TopicPartitionId, Reload> reloads_;
+    std::map<storage::PartitionName, std::uint32_t> preferred_;  // by those who do not exist yet
+    std::map<TopicPartitionId, std::uint32_t> planned_;          // of new ones of all shards
+    std::vector<DirectoryAssignment> unassigned_;                // to be told at the end of the turn
+    // Copies that were under way when the node stopped: where to, and their folders.
+    std::map<TopicPartitionId, std::pair<std::uint32_t, std::string>> futures_at_start_;
     storage::Trash trash_;
     std::vector<TopicPartitionId> to_retain_;  // of the round under way, last one first
     bool is_retaining_ = false;

@@ -60,7 +60,7 @@ std::optional<TopicPartitionId> ReplicaShard::dirtiest() const {
     std::optional<TopicPartitionId> found;
     double most = -1;
     for (const auto& [id, slot] : slots_) {
-        if (slot.partition == nullptr) continue;
+        if (slot.partition == nullptr || moves_.contains(id)) continue;
         const auto failed = uncleanable_until_.find(id);
         if (failed != uncleanable_until_.end() && failed->second > ports_.clock.now()) continue;
         const auto state = slot.partition->log().cleanability(
@@ -145,7 +145,8 @@ void ReplicaShard::on_cleaning_failed(const Error& why) {
 
 // The next one at once; when nothing is dirty, the cleaner sleeps until something was written.
 void ReplicaShard::end_cleaning() {
-    cleaning_.reset();
+    if (const auto id = std::exchange(cleaning_, std::nullopt); id && moves_.contains(*id))
+        ports_.executor.post([this, id = *id] { continue_move(id); });
     std::erase_if(uncleanable_until_,
                   [&](const auto& failed) { return failed.second <= ports_.clock.now(); });
     if (stopped_) return;

@@ -47,6 +47,7 @@ void ReplicaShard::on_image(Ref<const metadata::Image> image, const metadata::Ch
     image_ = std::move(image);
     if (!std::exchange(has_image_, true)) {
         set_strays_aside();
+        discard_orphaned_futures();
         start_upkeep();
     }
     // Every shard marks the folders of deleted partitions, because a new topic of the same name may belong to
@@ -59,6 +60,7 @@ void ReplicaShard::on_image(Ref<const metadata::Image> image, const metadata::Ch
             if (owner_of(id, ports_.shards.count()) == ports_.shard) drop_partition(topic->name, id);
         }
     }
+    plan_directories(changes);
     for (const auto& [topic_id, indexes] : changes.changed_partitions) {
         const auto* topic = image_->topic(topic_id);
         ASSERT(topic != nullptr);
@@ -104,7 +106,9 @@ void ReplicaShard::apply_partition(const metadata::Topic& topic, PartitionIndex 
     auto [slot, added] = slots_.try_emplace(id);
     if (added) {
         slot->second.directory = choose_directory(id, *partition);
+        assign_if_needed(id, *partition, slot->second.directory);
         if (!folders_at_start_.contains(id)) start_load(id, slot->second);  // new: its folder is made now
+        resume_move(id);
     }
     if (slot->second.partition != nullptr) slot->second.partition->lead(leadership_of(topic, *partition));
     if (partition->leader == config_.broker_id) {
@@ -123,21 +127,6 @@ Leadership ReplicaShard::leadership_of(const metadata::Topic& topic,
             std::min(min_isr, partition.replicas.size())};
 }
 
-// Where its folder already is; else what the controller assigned; else the first directory that works.
-std::uint32_t ReplicaShard::choose_directory(const TopicPartitionId& id,
-                                             const metadata::Partition& partition) const {
-    if (const auto found = folders_at_start_.find(id); found != folders_at_start_.end()) return found->second;
-    const auto assigned = partition.directory_of(config_.broker_id);
-    std::uint32_t first_working = 0;
-    for (std::uint32_t i = static_cast<std::uint32_t>(directories_.size()); i-- > 0;) {
-        if (directories_[i].failed) continue;
-        first_working = i;
-        const auto& properties = directories_of_node_.directories()[directories_[i].index].properties;
-        if (properties && properties->directory_id == assigned) return i;
-    }
-    return first_working;
-}
-
 void ReplicaShard::drop_partition(const std::string& topic, const TopicPartitionId& id) {
     const auto found = slots_.find(id);
     if (found == slots_.end()) return free_folder({topic, id.partition});
@@ -145,6 +134,10 @@ void ReplicaShard::drop_partition(const std::string& topic, const TopicPartition
     leadership_.on_not_led_here(topic, id);
     folders_at_start_.erase(id);
     not_checkpointed_.erase(id);
+    if (const auto move = moves_.find(id); move != moves_.end() && move->second.partition != nullptr) {
+        slot.deleted_topic = topic;  // goes when it is open again, wherever that is
+        return;
+    }
     if (slot.state == SlotState::loaded) {
         auto partition = std::move(slot.partition);
         slots_.erase(found);

@@ -44,6 +44,11 @@ void ReplicaShard::start_load(const TopicPartitionId& id, Slot& slot) {
         waiting_for_folder_[name].insert(id);
         return;
     }
+    load(id, slot, name, is_new);
+}
+
+void ReplicaShard::load(const TopicPartitionId& id, const Slot& slot, const storage::PartitionName& name,
+                        bool is_new) {
     const auto& directory = directories_of_node_.directories()[directories_[slot.directory].index];
     storage::LoadRequest request;
     request.directory = storage::join_path(directory.path, name.to_string());
@@ -52,7 +57,12 @@ void ReplicaShard::start_load(const TopicPartitionId& id, Slot& slot) {
     request.now_ms = ports_.clock.wall_clock_ms();
     request.config =
         topic_settings(*image_, name.topic, config_.broker_id, broker_configs_, config_.durability).log;
-    if (!is_new) {
+    const auto reload = reloads_.find(id);
+    if (reload != reloads_.end()) {
+        request.clean = true;
+        request.recovery_point = reload->second.end;
+        request.log_start_offset = reload->second.log_start;
+    } else if (!is_new) {
         const auto offset_in = [&name](const storage::OffsetCheckpoint& checkpoint) {
             const auto found = checkpoint.find(name);
             return found == checkpoint.end() ? Offset{} : found->second;
@@ -92,8 +102,11 @@ void ReplicaShard::on_loaded(const TopicPartitionId& id, Result<storage::LoadedL
         std::move(*loaded), config, storage::LogPorts{directory.writer, tail_, ports_.disk, decompressor_},
         *partition));
     const auto& cleaned = directories_of_node_.directories()[directory.index].cleaner_offsets;
-    if (const auto end = cleaned.find({topic_name, id.partition}); end != cleaned.end())
+    if (const auto reload = reloads_.extract(id); !reload.empty()) {
+        partition->log().set_clean_end(reload.mapped().clean_end);
+    } else if (const auto end = cleaned.find({topic_name, id.partition}); end != cleaned.end()) {
         partition->log().set_clean_end(end->second);
+    }
     if (!slot.deleted_topic.empty()) {
         slots_.erase(found);
         remove_loaded(id, std::move(partition));
@@ -182,6 +195,9 @@ void ReplicaShard::close(io::Task done) {
         } else if (slot.state != SlotState::unloaded || !directory.was_clean) {
             clean_.erase(directories_[slot.directory].index);  // not all of it was seen to be sound
         }
+    }
+    for (const auto& [id, move] : moves_) {  // which it may have become by then
+        if (move.partition != nullptr) clean_.erase(directories_[move.target].index);
     }
     send_checkpoint();
     for (const auto& id : std::set(to_close_)) {

@@ -92,6 +92,11 @@ void ReplicaShard::append_now(const PartitionAppend& append, const AppendOptions
     const auto wait = append_waits_.find(ticket.wait);
     ASSERT(wait != append_waits_.end());
     auto* partition = find(append.partition);
+    const auto slot = slots_.find(append.partition);
+    if (slot != slots_.end() && slot->second.state == SlotState::loading) {  // on its way elsewhere since
+        return when_loaded({append.partition},
+                           [this, append, options, ticket] { append_one(append, options, ticket); });
+    }
     if (partition == nullptr) {
         wait->second.outcomes[ticket.index] = {.error = error_of_missing(append.partition)};
         return end_append(wait, ticket.index);

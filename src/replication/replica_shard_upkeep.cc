@@ -58,7 +58,7 @@ void ReplicaShard::continue_retention_round() {
 
 void ReplicaShard::retain(const TopicPartitionId& id) {
     auto* partition = find(id);
-    const bool is_busy = cleaning_ == id;  // it would have to begin anew
+    const bool is_busy = cleaning_ == id || moves_.contains(id);  // it would have to begin anew
     if (partition == nullptr || closing_ || is_busy) return on_retired(id, storage::RetiredFiles{});
     partition->log().enforce_retention(
         {.high_watermark = partition->high_watermark(), .now_ms = ports_.clock.wall_clock_ms()},

@@ -132,6 +132,19 @@ void Replicas::delete_records(std::vector<RecordDeletion> deletions,
     });
 }
 
+void Replicas::move(std::vector<ReplicaMove> moves, Completion<std::vector<ErrorCode>> done) {
+    gather(std::move(moves), std::move(done), [](ReplicaShard& shard, const auto& requests, auto answer) {
+        shard.move(requests, std::move(answer));
+    });
+}
+
+void Replicas::prefer_directory(const storage::PartitionName& name, std::size_t directory) {
+    for (std::uint32_t i = 0; i < shards_.size(); ++i) {
+        ports_.shards.submit(
+            ShardId{i}, [shard = shards_[i], name, directory] { shard->prefer_directory(name, directory); });
+    }
+}
+
 void Replicas::describe_producers(std::vector<ProducersLookup> lookups,
                                   Completion<std::vector<ProducersOutcome>> done) {
     gather(std::move(lookups), std::move(done), [](ReplicaShard& shard, auto requests, auto answer) {

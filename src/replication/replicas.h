@@ -48,6 +48,11 @@ public:
     void delete_records(std::vector<RecordDeletion> deletions,
                         Completion<std::vector<RecordDeletionOutcome>> done);
 
+    // What each move answers at once; it goes on by itself.
+    void move(std::vector<ReplicaMove> moves, Completion<std::vector<ErrorCode>> done);
+    // Where a partition shall live that does not exist yet.
+    void prefer_directory(const storage::PartitionName& name, std::size_t directory);
+
     void on_fetch_ready(std::uint64_t fetch) override;
     std::size_t waiting_fetches() const { return fetches_.size(); }
 

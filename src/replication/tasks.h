@@ -111,6 +111,20 @@ struct FetchOutcome {
     Offset read_limit = k_no_offset;  // the end that this reader saw: what a waiting fetch must get beyond
 };
 
+// ---------------------------------------------------------------- directories
+
+// Into another log directory of this node; an index in LogDirs.
+struct ReplicaMove {
+    TopicPartitionId partition;
+    std::size_t directory = 0;
+};
+
+// Where a partition lives, by the directory's id, as the controller is told.
+struct DirectoryAssignment {
+    TopicPartitionId partition;
+    Uuid directory;
+};
+
 // ---------------------------------------------------------------- look-ups
 
 struct OffsetLookup {

@@ -7,6 +7,7 @@
 #include "gen/api/add_offsets_to_txn.h"
 #include "gen/api/add_partitions_to_txn.h"
 #include "gen/api/alter_configs.h"
+#include "gen/api/alter_replica_log_dirs.h"
 #include "gen/api/api_versions.h"
 #include "gen/api/create_acls.h"
 #include "gen/api/create_delegation_token.h"
@@ -130,6 +131,9 @@ constexpr auto k_rows = std::to_array<ServedApi>({
     {.key = ApiKey::alter_configs,
      .run = HANDLED(alter_configs, AlterConfigs),
      .authorisation = "topic, group or cluster alter_configs"},
+    {.key = ApiKey::alter_replica_log_dirs,
+     .run = HANDLED(alter_replica_log_dirs, AlterReplicaLogDirs),
+     .authorisation = "cluster alter"},
     {.key = ApiKey::describe_log_dirs,
      .run = HANDLED(describe_log_dirs, DescribeLogDirs),
      .authorisation = "cluster describe"},

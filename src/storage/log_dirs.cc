@@ -248,7 +248,34 @@ Status LogDirs::begin(io::FileSystem& files) {
         LOG_ERROR("log_directory_failed", directory.path, begun.error().detail);
         directory.failed = begun.error();
     }
+    TRY_STATUS(finish_moves(files));
     return check_duplicates();
+}
+
+// A crash between the two renames of a move (log_copy.h) leaves a copy without its original: it is complete.
+// With a directory out of order the original may be there.
+Status LogDirs::finish_moves(io::FileSystem& files) {
+    if (std::ranges::any_of(directories_, [](const LogDir& each) { return each.failed.has_value(); }))
+        return {};
+    std::set<PartitionName> live;
+    for (const auto& directory : directories_) {
+        for (const auto& partition : directory.partitions) {
+            if (partition.name.kind == DirectoryKind::live) live.insert(partition.name.partition);
+        }
+    }
+    for (auto& directory : directories_) {
+        for (auto& partition : directory.partitions) {
+            if (partition.name.kind != DirectoryKind::future || live.contains(partition.name.partition))
+                continue;
+            const auto path = join_path(directory.path, partition.name.partition.to_string());
+            TRY_STATUS(files.rename(partition.path, path));
+            TRY_STATUS(files.sync_directory(directory.path));
+            LOG_INFO("partition_move_finished", path);
+            partition.path = path;
+            partition.name.kind = DirectoryKind::live;
+        }
+    }
+    return {};
 }
 
 Status LogDirs::check_duplicates() const {

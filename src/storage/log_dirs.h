@@ -75,6 +75,7 @@ public:
     std::size_t metadata_directory() const { return metadata_directory_; }
 
 private:
+    Status finish_moves(io::FileSystem& files);
     Status check_duplicates() const;
 
     std::vector<LogDir> directories_;

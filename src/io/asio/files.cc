@@ -296,4 +296,10 @@ Result<std::int64_t> KernelFiles::free_bytes(const std::string& path) {
     return static_cast<std::int64_t>(status.f_bavail * status.f_frsize);
 }
 
+Result<std::int64_t> KernelFiles::total_bytes(const std::string& path) {
+    struct ::statvfs status{};
+    if (::statvfs(path.c_str(), &status) < 0) return failed("ask for the size of the volume of", path);
+    return static_cast<std::int64_t>(status.f_blocks * status.f_frsize);
+}
+
 }  // namespace gregor::io

@@ -6,6 +6,7 @@
 #include "io/asio/unique_fd.h"
 #include "io/ports.h"
 #include "io/sendable_file.h"
+#include "io/volume_sizes.h"
 
 namespace gregor::io {
 
@@ -37,7 +38,7 @@ public:
 };
 
 // Stateless but for the reference: safe on any thread.
-class KernelFiles final : public FileSystem {
+class KernelFiles final : public FileSystem, public VolumeSizes {
 public:
     explicit KernelFiles(ParallelSync& parallel) : parallel_(parallel) {}
 
@@ -50,6 +51,7 @@ public:
     Status sync_directory(const std::string& path) override;
     Result<Ref<FileLock>> lock(const std::string& path) override;
     Result<std::int64_t> free_bytes(const std::string& path) override;
+    Result<std::int64_t> total_bytes(const std::string& path) override;
     Status sync_all(std::span<File* const> files) override { return parallel_.sync_all(files); }
 
 private:

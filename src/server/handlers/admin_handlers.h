@@ -16,6 +16,8 @@ struct CreateAclsRequest;
 struct CreateAclsResponse;
 struct DeleteAclsRequest;
 struct DeleteAclsResponse;
+struct AlterReplicaLogDirsRequest;
+struct AlterReplicaLogDirsResponse;
 struct DescribeLogDirsRequest;
 struct DescribeLogDirsResponse;
 struct CreateDelegationTokenRequest;
@@ -43,6 +45,7 @@ void handle_list_config_resources(const msg::ListConfigResourcesRequest& request
 void handle_describe_acls(const msg::DescribeAclsRequest& request, RequestContext& context, Completion<msg::DescribeAclsResponse> done);
 void handle_create_acls(const msg::CreateAclsRequest& request, RequestContext& context, Completion<msg::CreateAclsResponse> done);
 void handle_delete_acls(const msg::DeleteAclsRequest& request, RequestContext& context, Completion<msg::DeleteAclsResponse> done);
+void handle_alter_replica_log_dirs(const msg::AlterReplicaLogDirsRequest& request, RequestContext& context, Completion<msg::AlterReplicaLogDirsResponse> done);
 void handle_describe_log_dirs(const msg::DescribeLogDirsRequest& request, RequestContext& context, Completion<msg::DescribeLogDirsResponse> done);
 void handle_create_delegation_token(const msg::CreateDelegationTokenRequest& request, RequestContext& context, Completion<msg::CreateDelegationTokenResponse> done);
 void handle_renew_delegation_token(const msg::RenewDelegationTokenRequest& request, RequestContext& context, Completion<msg::RenewDelegationTokenResponse> done);

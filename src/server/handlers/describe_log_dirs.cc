@@ -2,7 +2,6 @@
 // Sizes are those of the files, read on a disk thread: partitions need not be open to be counted.
 #include "gen/api/describe_log_dirs.h"
 
-#include <algorithm>
 #include <map>
 #include <memory>
 #include <optional>
@@ -11,10 +10,9 @@
 #include <vector>
 
 #include "io/ports.h"
-#include "metadata/effective_config.h"
-#include "metadata/image_source.h"
-#include "server/config.h"
+#include "io/volume_sizes.h"
 #include "server/handlers/admin_handlers.h"
+#include "server/handlers/log_directories.h"
 #include "server/request_context.h"
 #include "storage/names.h"
 
@@ -38,6 +36,7 @@ struct ScannedDirectory {
     bool has_failed = false;
     bool is_cordoned = false;
     std::int64_t free_bytes = -1;
+    std::int64_t total_bytes = -1;
     std::vector<Found> partitions;
 };
 
@@ -57,6 +56,8 @@ void scan(io::FileSystem& files, ScannedDirectory& directory) {
     directory.has_failed = !entries || !free_bytes;
     if (directory.has_failed) return;
     directory.free_bytes = *free_bytes;
+    if (auto* volumes = dynamic_cast<io::VolumeSizes*>(&files))
+        directory.total_bytes = volumes->total_bytes(directory.path).value_or(-1);
     for (const auto& entry : *entries) {
         auto name = entry.is_directory ? storage::parse_directory_name(entry.name) : std::nullopt;
         const bool counts = name && name->partition.topic != k_metadata_topic &&
@@ -89,6 +90,7 @@ void answer_directory(const ScannedDirectory& directory, const Wanted& wanted,
         return;
     }
     row.usable_bytes = directory.free_bytes;
+    row.total_bytes = directory.total_bytes;
     row.is_cordoned = directory.is_cordoned;
     std::map<std::string_view, std::size_t> topics;
     for (const auto& found : directory.partitions) {
@@ -124,25 +126,12 @@ private:
     Completion<DescribeLogDirsResponse> done_;
 };
 
-// The broker's directories, as the properties name them.
 std::vector<ScannedDirectory> directories_of(const RequestContext& context) {
-    const auto image = context.services().images.current();
-    const metadata::ConfigContext configs{
-        .state = *image, .properties = context.services().configs, .node = context.config().broker_id};
-    const auto value = [&configs](std::string_view name) {
-        return metadata::broker_value(configs, *metadata::find_config(metadata::ConfigScope::broker, name))
-            .value_or("");
-    };
-    auto named = value("log.dirs");
-    if (named.empty()) named = value("log.dir");
-    const auto cordoned = value("cordoned.log.dirs");
-    const auto closed = metadata::to_list(cordoned);
     std::vector<ScannedDirectory> directories;
-    for (const auto path : metadata::to_list(named)) {
-        auto& directory = directories.emplace_back();
-        directory.path = std::string(path);
-        directory.is_cordoned = std::ranges::any_of(
-            closed, [path](std::string_view each) { return each == "*" || each == path; });
+    for (auto& directory : log_directories(context)) {
+        auto& scanned = directories.emplace_back();
+        scanned.path = std::move(directory.path);
+        scanned.is_cordoned = directory.is_cordoned;
     }
     return directories;
 }
