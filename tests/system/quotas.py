@@ -211,7 +211,7 @@ def a_stock_producer_slows_down(broker):
 
 
 def addresses_come_slowly(broker):
-    set_quota(broker.port, [("ip", None)], connection_creation_rate=2)
+    set_quota(broker.port, [("ip", "127.0.0.1")], connection_creation_rate=2)
     kept, closed = [], 0
     for _ in range(40):
         connection = wire.connect(broker.port, 10)
@@ -226,7 +226,7 @@ def addresses_come_slowly(broker):
     expect(5 <= closed <= 35, f"{closed} of 40 connections were closed")
     time.sleep(12)  # nothing is left of them in the window then
     expect_equal(wire.broker_count(broker.port), 1, "brokers that a connection sees afterwards")
-    set_quota(broker.port, [("ip", None)], connection_creation_rate=None)
+    set_quota(broker.port, [("ip", "127.0.0.1")], connection_creation_rate=None)
 
 
 def all_connections_are_limited_at_once(broker):
