@@ -142,7 +142,7 @@ tried is in [benchmarks-notes.md](benchmarks-notes.md).
 - Produce: 6 partitions, 8 producers, {args.mib} MiB of 1 KiB records with 5 ms linger, acks=all and no compression where nothing else
   is said; {args.mib // 4} MiB of 100 B records; after a warm-up of {args.mib // 2} MiB. Consume hot: the 1 KiB records just written, from the
   start. Consume cold: {args.cold_mib} MiB that the page cache has been told to forget. GB is 10^9 bytes of records, uncompressed.
-- Offset commits: 8 connections, each a group, requests sent without waiting for answers. Transactions: 4 producers, one after the other
+- Offset commits: 64 connections, each a group, requests sent without waiting for answers. Transactions: 4 producers, one after the other
   in each, spread over 6 partitions. The million offset records are one group's, in one partition.
 - Floor: a program that does nothing else with the bytes, in the same rounds on the same CPUs. "append" is receive, CRC-32C and write,
   "send" is sendfile from the page cache; CPU s per GB: {floors}.
