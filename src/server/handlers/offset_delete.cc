@@ -1,8 +1,8 @@
 // OffsetDelete v0.
 #include "gen/api/offset_delete.h"
 
-#include <optional>
-#include <set>
+#include <map>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -17,74 +17,69 @@ namespace {
 using msg::OffsetDeleteRequest;
 using msg::OffsetDeleteResponse;
 
-// Sorts a request into what is refused here and what the coordinator is asked for. A topic, and a partition
-// of it, is answered once however often it is named.
+// Sorts a request into what is refused here and what the coordinator is asked for. What is named twice is
+// answered twice.
 class OffsetDeletion {
 public:
     OffsetDeletion(const OffsetDeleteRequest& request, const RequestContext& context) {
         asked_.group_id = request.group_id;
         const auto image = context.services().images.current();
-        std::set<std::string_view> named;
-        for (const auto& topic : request.topics)
-            if (named.insert(topic.name).second) add(topic, context, image->topic(topic.name));
+        for (const auto& topic : request.topics) sort(topic, context, image->topic(topic.name));
     }
 
     const coordinator::OffsetDeleteRequest& asked() const { return asked_; }
 
-    // The coordinator's error is that of the whole; its verdicts stand behind what was refused.
+    // The coordinator's error is that of the whole. Its verdicts stand behind what was refused of the same
+    // topic; where nothing was, in the order of the request.
     OffsetDeleteResponse response(const Result<coordinator::OffsetDeleteResult>& result) {
-        OffsetDeleteResponse response;
-        response.error_code = result ? result->error : result.error().code;
-        if (response.error_code != ErrorCode::none) return response;
-        response = std::move(refused_);
+        OffsetDeleteResponse failed;
+        failed.error_code = result ? result->error : result.error().code;
+        if (failed.error_code != ErrorCode::none) return failed;
+        const bool nothing_refused = response_.topics.empty();
         for (std::size_t i = 0; i < asked_.topics.size(); ++i) {
             const auto& topic = asked_.topics[i];
-            const auto place = rows_[i].value_or(response.topics.size());
-            if (!rows_[i]) response.topics.emplace_back().name = topic.name;
-            for (const auto partition : topic.partitions)
-                add(response.topics[place], partition, result->topics[i]);
+            const auto place = nothing_refused ? add_row(topic.name) : row_of(topic.name);
+            for (const auto partition : topic.partitions) add(place, partition, result->topics[i]);
         }
-        return response;
+        return std::move(response_);
     }
 
 private:
-    static void add(OffsetDeleteResponse::OffsetDeleteResponseTopic& row, std::int32_t partition,
-                    ErrorCode error) {
-        auto& entry = row.partitions.emplace_back();
-        entry.partition_index = partition;
-        entry.error_code = error;
-    }
-
-    void add(const OffsetDeleteRequest::OffsetDeleteRequestTopic& topic, const RequestContext& context,
-             const metadata::Topic* known) {
+    void sort(const OffsetDeleteRequest::OffsetDeleteRequestTopic& topic, const RequestContext& context,
+              const metadata::Topic* known) {
         const bool allowed =
             context.allows(security::Operation::read, security::ResourceType::topic, topic.name);
         const auto refusal =
             allowed ? ErrorCode::unknown_topic_or_partition : ErrorCode::topic_authorization_failed;
-        std::optional<std::size_t> row;
-        std::set<std::int32_t> named;
-        std::vector<std::int32_t> partitions;
+        std::vector<std::int32_t> accepted;
         for (const auto& partition : topic.partitions) {
             const auto index = partition.partition_index;
-            if (!named.insert(index).second) continue;
-            if (allowed && known != nullptr && known->partitions.contains(PartitionIndex{index})) {
-                partitions.push_back(index);
-                continue;
-            }
-            if (!row) {
-                row = refused_.topics.size();
-                refused_.topics.emplace_back().name = topic.name;
-            }
-            add(refused_.topics[*row], index, refusal);
+            if (allowed && known != nullptr && known->partitions.contains(PartitionIndex{index}))
+                accepted.push_back(index);
+            else
+                add(row_of(topic.name), index, refusal);
         }
-        if (partitions.empty()) return;
-        asked_.topics.push_back({.name = std::string(topic.name), .partitions = std::move(partitions)});
-        rows_.push_back(row);
+        if (accepted.empty()) return;
+        asked_.topics.push_back({.name = std::string(topic.name), .partitions = std::move(accepted)});
+    }
+
+    void add(std::size_t row, std::int32_t partition, ErrorCode error) {
+        auto& entry = response_.topics[row].partitions.emplace_back();
+        entry.partition_index = partition;
+        entry.error_code = error;
+    }
+    std::size_t row_of(std::string_view name) {
+        const auto known = rows_.find(name);
+        return known != rows_.end() ? known->second : rows_.emplace(name, add_row(name)).first->second;
+    }
+    std::size_t add_row(std::string_view name) {
+        response_.topics.emplace_back().name = name;
+        return response_.topics.size() - 1;
     }
 
     coordinator::OffsetDeleteRequest asked_;
-    std::vector<std::optional<std::size_t>> rows_;  // of each asked topic: where it stands among the refused
-    OffsetDeleteResponse refused_;
+    OffsetDeleteResponse response_;
+    std::map<std::string_view, std::size_t> rows_;
 };
 
 struct Answer {
