@@ -48,4 +48,21 @@ Result<node::NodeConfig> simulated_node_config(const std::string& host, std::uin
     return node::make_config(TRY(node::Settings::make("", properties)));
 }
 
+Result<node::NodeConfig> simulated_controller_config(const std::string& host, Prng& prng) {
+    auto properties = node::embedded_defaults();
+    const auto set = [&properties](std::string key, std::string value) {
+        properties.push_back({std::move(key), std::move(value), 0});
+    };
+    set("listeners", "PLAINTEXT://" + host + ":9092,CONTROLLER://" + host + ":9093");
+    set("advertised.listeners", "PLAINTEXT://" + host + ":9092");
+    set("log.dirs", "/data");
+    if (prng.chance(1, 2)) set("controller.quorum.voters", "1@" + host + ":9093");
+    set("metadata.log.max.record.bytes.between.snapshots", std::to_string(prng.between(500, 8'000)));
+    if (prng.chance(1, 2))
+        set("metadata.log.max.snapshot.interval.ms", std::to_string(prng.between(20, 500)));
+    set("metadata.max.retention.bytes", std::to_string(prng.between(2'000, 40'000)));
+    set("internal.metadata.log.segment.bytes", std::to_string(prng.between(1'000, 10'000)));
+    return node::make_config(TRY(node::Settings::make("", properties)));
+}
+
 }  // namespace gregor::sim

@@ -28,4 +28,7 @@ private:
 // One broker and controller on machine `host`, with limits small enough to be met within a minute.
 Result<node::NodeConfig> simulated_node_config(const std::string& host, std::uint32_t shards, Prng& prng);
 
+// The controller role alone, with snapshots and segments of a few kilobytes.
+Result<node::NodeConfig> simulated_controller_config(const std::string& host, Prng& prng);
+
 }  // namespace gregor::sim

@@ -91,6 +91,8 @@ void Controller::request(metadata::ForwardedRequest request, Completion<Result<B
 void Controller::decide(metadata::ForwardedRequest& request, Completion<Result<BufferChain>> done) {
     auto body = dispatch(request);
     if (!body) return done(std::unexpected(std::move(body).error()));
+    if (rule_ == Rule::over)
+        return done(std::unexpected(not_controller()));  // its records were refused at once
     // Even a refusal rests on what may not be committed yet.
     answers_.push_back({parts_.log.end_offset(), std::move(*body), std::move(done)});
     answer_up_to(high_watermark_);
@@ -185,7 +187,7 @@ Result<BufferChain> Controller::decide_as(const metadata::ForwardedRequest& forw
 
 void Controller::append(std::span<const Slice> records, bool atomic) {
     ASSERT(!atomic || records.size() <= k_records_per_batch_max);
-    while (!records.empty()) {
+    while (!records.empty() && rule_ != Rule::over) {
         const auto batch = records.first(std::min(records.size(), k_records_per_batch_max));
         append_batch(batch);
         records = records.subspan(batch.size());
@@ -201,6 +203,7 @@ void Controller::append_batch(std::span<const Slice> records) {
     }
     FAULT_POINT("controller_before_append");
     const auto provenance = parts_.log.append(records);
+    if (rule_ == Rule::over) return;
     steps_.push_back(
         {make_ref<const metadata::Image>(working_->state(), provenance, parts_.settings.cluster_id),
          working_->take_changes()});
@@ -225,7 +228,9 @@ void Controller::publish_up_to(Offset high_watermark) {
         visible.image = std::move(step.image);
         steps_.pop_front();
     }
-    if (visible.image) parts_.publisher.publish(std::move(visible.image), visible.changes);
+    if (!visible.image) return;
+    published_ = visible.image;
+    parts_.publisher.publish(std::move(visible.image), visible.changes);
 }
 
 // An answer may cause the next request within this call.

@@ -59,6 +59,8 @@ public:
     const metadata::ClusterState& state() const {
         return working_->state();
     }  // with what is not committed yet
+    // The newest image that is committed; null before the first one.
+    const Ref<const metadata::Image>& published() const { return published_; }
     std::size_t waiting_answers() const { return answers_.size(); }
     void check_invariants() const;
 
@@ -96,6 +98,7 @@ private:
     std::unique_ptr<metadata::Delta> working_;
     Offset high_watermark_{0};
     std::deque<Step> steps_;
+    Ref<const metadata::Image> published_;
     std::deque<Answer> answers_;
     std::deque<Queued> queue_;
 };

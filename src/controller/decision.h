@@ -31,6 +31,14 @@ struct QuorumVoter {
     std::vector<metadata::Endpoint> endpoints;
 };
 
+struct QuorumObserver {
+    BrokerId id;
+    Uuid directory_id;
+    Offset log_end_offset;
+    std::int64_t last_fetch_ms = -1;
+    std::int64_t last_caught_up_ms = -1;
+};
+
 // The quorum as its leader sees it.
 struct QuorumFacts {
     LeaderEpoch leader_epoch;
@@ -39,6 +47,7 @@ struct QuorumFacts {
     std::int64_t now_ms = 0;
     std::int16_t kraft_version = 0;
     std::vector<QuorumVoter> voters;
+    std::vector<QuorumObserver> observers{};
 };
 
 // Where records go. Port: raft::Driver in a node.

@@ -39,6 +39,7 @@ Decision<Response> decide(const msg::DescribeQuorumRequest& request, std::int16_
         return decision;
     }
     const auto quorum = context.log.quorum();
+    const bool has_directories = version >= k_voters_from;
     auto& row = response.topics.emplace_back();
     row.topic_name = k_topic;
     auto& partition = row.partitions.emplace_back();
@@ -52,7 +53,7 @@ Decision<Response> decide(const msg::DescribeQuorumRequest& request, std::int16_
         state.log_end_offset = quorum.log_end_offset.value();
         state.last_fetch_timestamp = quorum.now_ms;  // of the leader, which is always caught up
         state.last_caught_up_timestamp = quorum.now_ms;
-        if (version < k_voters_from) continue;
+        if (!has_directories) continue;
         state.replica_directory_id = voter.directory_id;
         auto& node = response.nodes.emplace_back();
         node.node_id = voter.id.value();
@@ -62,6 +63,14 @@ Decision<Response> decide(const msg::DescribeQuorumRequest& request, std::int16_
             listener.host = decision.keep(endpoint.host);
             listener.port = endpoint.port;
         }
+    }
+    for (const auto& observer : quorum.observers) {
+        auto& state = partition.observers.emplace_back();
+        state.replica_id = observer.id.value();
+        state.log_end_offset = observer.log_end_offset.value();
+        state.last_fetch_timestamp = observer.last_fetch_ms;
+        state.last_caught_up_timestamp = observer.last_caught_up_ms;
+        if (has_directories) state.replica_directory_id = observer.directory_id;
     }
     return decision;
 }

@@ -7,9 +7,7 @@
 #include <set>
 
 #include "base/format.h"
-#include "gen/meta/partition.h"
-#include "metadata/features.h"
-#include "metadata/record_codec.h"
+#include "metadata/image_records.h"
 
 namespace gregor::controller {
 namespace {
@@ -134,17 +132,7 @@ Status check_assignment(const metadata::ClusterState& state, const std::vector<B
 
 Slice encode_new_partition(const metadata::ClusterState& state, Uuid topic_id, PartitionIndex index,
                            const metadata::Partition& partition) {
-    const auto version = metadata::partition_version(state.metadata_version);
-    msg::PartitionRecord record;
-    record.partition_id = index.value();
-    record.topic_id = topic_id;
-    for (const auto replica : partition.replicas) record.replicas.push_back(replica.value());
-    for (const auto replica : partition.isr) record.isr.push_back(replica.value());
-    record.leader = partition.leader.value();
-    record.leader_epoch = partition.leader_epoch.value();
-    record.partition_epoch = partition.partition_epoch;
-    if (version >= 1) record.directories = partition.directories;
-    return metadata::encode_record(record, version);
+    return metadata::partition_record(topic_id, index, partition, state.metadata_version);
 }
 
 }  // namespace gregor::controller

@@ -5,6 +5,7 @@
 #include "io/disk_error.h"
 #include "node/format.h"
 #include "storage/checkpoint.h"
+#include "storage/clean_marker.h"
 
 namespace gregor::node {
 namespace {
@@ -40,7 +41,11 @@ Result<Booted> boot(io::FileSystem& files, io::Random& random, const NodeConfig&
     booted.cluster_id = *dirs.cluster_id();
     booted.directory_id = *directory.properties->directory_id;
     booted.bootstrap = TRY(read_bootstrap(files, directory.path));
-    booted.metadata = TRY(load_metadata_log(files, directory.path, now_ms));
+    booted.metadata =
+        TRY(load_metadata_log(files, {.path = directory.path,
+                                      .was_clean = storage::is_marked_clean(files, directory.path),
+                                      .limits = config.metadata_log,
+                                      .now_ms = now_ms}));
     // Last, because it takes away the clean-shutdown markers: a start that is refused leaves them.
     TRY_STATUS(dirs.begin(files));
     return booted;

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "node/connection_limits.h"
+#include "node/quorum_voters.h"
 #include "node/text.h"
 
 namespace gregor::node {
@@ -115,8 +116,22 @@ Status read_all_listeners(NodeConfig& config) {
     }
     TRY_STATUS(check_protocols(config));
     config.advertised_listeners = TRY(read_advertised(config));
+    config.controller_listeners = TRY(read_controller_listeners(settings));
     config.inter_broker_listener = to_upper(settings.text("inter.broker.listener.name"));
     return check_listener_names(config);
+}
+
+// Kafka's rules. Voters of the properties count only where the metadata log names none, so both may be given.
+Status read_quorum(NodeConfig& config) {
+    const auto& settings = config.settings;
+    config.quorum_voters = TRY(read_quorum_voters(settings, config.controller_listener_names.front()));
+    TRY_STATUS(check_quorum_voters(settings, config.quorum_voters, config.node_id));
+    if (!config.quorum_voters.empty()) return {};
+    if (!settings.list("controller.quorum.bootstrap.servers").empty()) return {};
+    return std::unexpected(
+        settings.error_at("controller.quorum.bootstrap.servers",
+                          "is missing, and so is controller.quorum.voters: give one of them, such as "
+                          "controller.quorum.bootstrap.servers=localhost:9093"));
 }
 
 Status check_ip_overrides(const Settings& settings) {
@@ -133,6 +148,22 @@ Status check_memory(const Settings& settings) {
     return std::unexpected(
         settings.error_at("queued.max.request.bytes",
                           "must be larger or equal to socket.request.max.bytes, or -1 for the default"));
+}
+
+MetadataLogLimits read_metadata_log(const Settings& settings) {
+    // The second key is for tests, which want segments smaller than the first one allows.
+    const auto* bytes = settings.is_given("internal.metadata.log.segment.bytes")
+                            ? "internal.metadata.log.segment.bytes"
+                            : "metadata.log.segment.bytes";
+    return {.segment_bytes = static_cast<std::int32_t>(settings.number(bytes)),
+            .segment_ms = settings.number("metadata.log.segment.ms")};
+}
+
+raft::SnapshotLimits read_snapshot_limits(const Settings& settings) {
+    return {.bytes_between = settings.number("metadata.log.max.record.bytes.between.snapshots"),
+            .interval_ms = settings.number("metadata.log.max.snapshot.interval.ms"),
+            .retention_bytes = settings.number("metadata.max.retention.bytes"),
+            .retention_ms = settings.number("metadata.max.retention.ms")};
 }
 
 metadata::AutoTopicSettings read_auto_topics(const Settings& settings) {
@@ -173,6 +204,22 @@ Result<BrokerId> read_node_id(const Settings& settings) {
     return BrokerId{static_cast<std::int32_t>(id)};
 }
 
+Result<std::vector<Listener>> read_controller_listeners(const Settings& settings) {
+    std::vector<Listener> controllers;
+    const auto advertised = TRY(read_listeners(settings, "advertised.listeners"));
+    const auto bound = TRY(read_listeners(settings, "listeners"));
+    for (const auto text : settings.list("controller.listener.names")) {
+        const auto name = to_upper(text);
+        const auto* from = has_listener(advertised, name) ? &advertised : &bound;
+        const auto found = std::ranges::find(*from, name, &Listener::name);
+        if (found == from->end()) continue;
+        auto& controller = controllers.emplace_back(*found);
+        if (controller.endpoint.host.empty() || controller.endpoint.host == "0.0.0.0")
+            controller.endpoint.host = "localhost";
+    }
+    return controllers;
+}
+
 storage::LogDirsConfig read_log_dirs(const Settings& settings, BrokerId node_id) {
     storage::LogDirsConfig dirs;
     dirs.directories = to_strings(settings.list(settings.is_given("log.dirs") ? "log.dirs" : "log.dir"));
@@ -192,11 +239,14 @@ Result<NodeConfig> make_config(Settings settings) {
     TRY_STATUS(check_roles(config.settings));
     config.node_id = TRY(read_node_id(config.settings));
     TRY_STATUS(read_all_listeners(config));
+    TRY_STATUS(read_quorum(config));
     config.log_dirs = read_log_dirs(config.settings, config.node_id);
     config.durability = config.settings.text("gregor.ack.durability") == "disk"
                             ? storage::Durability::disk
                             : storage::Durability::page_cache;
     config.shards = static_cast<std::uint32_t>(config.settings.number("gregor.shards"));
+    config.metadata_log = read_metadata_log(config.settings);
+    config.snapshots = read_snapshot_limits(config.settings);
     config.auto_topics = read_auto_topics(config.settings);
     TRY_STATUS(check_ip_overrides(config.settings));
     TRY_STATUS(check_memory(config.settings));
@@ -237,9 +287,10 @@ server::ServerConfig server_config(const NodeConfig& config, const MemoryPlan& m
     server.broker_id = config.node_id;
     if (settings.is_given("broker.rack")) server.rack = std::string(settings.text("broker.rack"));
     for (const auto& listener : config.listeners) {
-        if (config.is_controller_listener(listener.name)) continue;
-        server::ListenerConfig row{
-            .name = listener.name, .host = listener.endpoint.host, .port = listener.endpoint.port};
+        server::ListenerConfig row{.name = listener.name,
+                                   .host = listener.endpoint.host,
+                                   .port = listener.endpoint.port,
+                                   .is_controller = config.is_controller_listener(listener.name)};
         const auto advertised =
             std::ranges::find(config.advertised_listeners, listener.name, &Listener::name);
         const auto& told = advertised == config.advertised_listeners.end() ? listener : *advertised;

@@ -46,8 +46,11 @@ TEST(NodeConfig, ANodeWithoutAFileRuns) {
     ASSERT_EQ(config->advertised_listeners.size(), 1U);
     EXPECT_TRUE(config->is_controller_listener("CONTROLLER"));
     const auto server = server_config(*config, memory_plan(*config, 2));
-    ASSERT_EQ(server.listeners.size(), 1U);
+    ASSERT_EQ(server.listeners.size(), 2U);
     EXPECT_EQ(server.listeners[0].port, 9092);
+    EXPECT_FALSE(server.listeners[0].is_controller);
+    EXPECT_EQ(server.listeners[1].port, 9093);
+    EXPECT_TRUE(server.listeners[1].is_controller);
     EXPECT_EQ(server.limits.request_bytes_max, 104857600U);  // socket.request.max.bytes
     EXPECT_EQ(server.fetch_bytes_max, 16 << 20);             // a quarter of the memory for answers
     EXPECT_EQ(server.fetch_session_slots_max, 1000);
@@ -117,6 +120,46 @@ TEST(NodeConfig, ANodeNeedsANumberAndItsRoles) {
         refusal({{"process.roles", "broker"}}),
         "my.properties:1: process.roles=broker is not supported yet: this version runs a single node with "
         "process.roles=broker,controller");
+}
+
+TEST(NodeConfig, AStaticQuorumNamesThisNode) {
+    const auto voters_of = [](const Lines& changes) {
+        return make_config(*Settings::make("my.properties", file(changes)))->quorum_voters;
+    };
+    const auto voters = voters_of({{"controller.quorum.voters", "1@[::1]:9093"}});
+    ASSERT_EQ(voters.size(), 1U);
+    EXPECT_EQ(voters[0].id, BrokerId{1});
+    EXPECT_TRUE(voters[0].directory_id.is_zero());
+    EXPECT_EQ(voters[0].endpoints, (std::vector<raft::VoterEndpoint>{{"CONTROLLER", "::1", 9093}}));
+    // As with Kafka: the last entry of an id counts, and bootstrap servers may stand beside voters.
+    EXPECT_EQ(voters_of({{"controller.quorum.voters", "1@a:1, 2@b:2, 1@c:3"}}).size(), 2U);
+    EXPECT_TRUE(voters_of({}).empty());
+    EXPECT_EQ(
+        refusal({{"controller.quorum.voters", "2@localhost:9093"}}),
+        "my.properties:15: controller.quorum.voters=2@localhost:9093 does not name this node, which is a "
+        "controller: add 1@host:port, or mend node.id");
+    for (const auto* text :
+         {"localhost:9093", "x@localhost:9093", "-1@localhost:9093", "1@localhost", "1@:9093",
+          "1@localhost:x", "1@localhost:99999", "1@", "@", "4294967297@h:1", "1@0.0.0.0:9093"}) {
+        const auto why = refusal({{"controller.quorum.voters", text}});
+        EXPECT_NE(why.find("is no voter, which is written id@host:port"), std::string::npos) << why;
+    }
+    EXPECT_EQ(refusal({{"controller.quorum.bootstrap.servers", ""}}),
+              "my.properties: controller.quorum.bootstrap.servers is missing, and so is "
+              "controller.quorum.voters: give "
+              "one of them, such as controller.quorum.bootstrap.servers=localhost:9093");
+    EXPECT_EQ(refusal({{"controller.quorum.bootstrap.servers", ""}, {"controller.quorum.voters", "1@h:1"}}),
+              "accepted");
+}
+
+TEST(NodeConfig, ControllersAreFoundWhereTheyAreAdvertised) {
+    const auto endpoint_of = [](const Lines& changes) {
+        return make_config(*Settings::make("f", file(changes)))->controller_listeners.at(0).endpoint.host;
+    };
+    EXPECT_EQ(endpoint_of({{"listeners", "PLAINTEXT://:9092,CONTROLLER://:9093"}}), "localhost");
+    EXPECT_EQ(endpoint_of({{"listeners", "PLAINTEXT://:9092,CONTROLLER://0.0.0.0:9093"}}), "localhost");
+    EXPECT_EQ(endpoint_of({{"listeners", "PLAINTEXT://:9092,CONTROLLER://here:9093"}}), "here");
+    EXPECT_EQ(endpoint_of({{"advertised.listeners", "PLAINTEXT://far:9092,CONTROLLER://far:9093"}}), "far");
 }
 
 TEST(NodeConfig, ListenersFitTogether) {

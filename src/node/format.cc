@@ -65,18 +65,17 @@ std::optional<Uuid> FormatPlan::metadata_directory_id() const {
 }
 
 FormatPlan standalone_plan(const NodeConfig& config, io::Random& random) {
-    raft::Voter voter{.id = config.node_id, .directory_id = io::random_uuid(random)};
-    for (const auto& listener : config.listeners) {
-        if (listener.name != config.controller_listener_names.front()) continue;
-        const auto& host = listener.endpoint.host;
-        voter.endpoints.push_back({listener.name, host.empty() ? "localhost" : host, listener.endpoint.port});
-    }
-    return {.cluster_id = io::random_uuid(random).to_string(),
-            .node_id = config.node_id,
-            .metadata_version = metadata::k_metadata_version_max,
-            .kraft_version = k_kraft_version,
-            .bootstrap = controller::initial_feature_records(),
-            .voters = raft::VoterSet{std::move(voter)}};
+    FormatPlan plan{.cluster_id = io::random_uuid(random).to_string(),
+                    .node_id = config.node_id,
+                    .metadata_version = metadata::k_metadata_version_max,
+                    .bootstrap = controller::initial_feature_records()};
+    if (!config.quorum_voters.empty()) return plan;  // a static quorum: its log names no voters
+    const auto& [name, endpoint, protocol] = config.controller_listeners.front();
+    plan.kraft_version = k_kraft_version;
+    plan.voters = raft::VoterSet{{.id = config.node_id,
+                                  .directory_id = io::random_uuid(random),
+                                  .endpoints = {{name, endpoint.host, endpoint.port}}}};
+    return plan;
 }
 
 Status format_directories(io::FileSystem& files, io::Random& random, const FormatPlan& plan,

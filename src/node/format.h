@@ -31,7 +31,8 @@ struct FormatPlan {
     std::optional<Uuid> metadata_directory_id() const;
 };
 
-// What a node that nobody formatted gives itself: a cluster of its own, of which it is the only voter.
+// What a node that nobody formatted gives itself: a cluster of its own, of which it is the only voter, or a
+// static quorum where the properties name one.
 FormatPlan standalone_plan(const NodeConfig& config, io::Random& random);
 
 // Directories without meta.properties become the node's own: first the 0-0 snapshot of the metadata log and

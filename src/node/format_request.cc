@@ -9,6 +9,7 @@
 #include "metadata/features.h"
 #include "metadata/releases.h"
 #include "node/config.h"
+#include "node/quorum_voters.h"
 #include "node/scram_argument.h"
 #include "node/text.h"
 #include "node/voters_argument.h"
@@ -147,20 +148,12 @@ private:
 
 // ---------------------------------------------------------------- controllers
 
-// Where other controllers are told to find this one: the first of its listeners that is advertised, or else
-// bound.
+// The first of its listeners that is advertised, or else bound.
 Result<raft::VoterEndpoint> controller_endpoint(const Settings& settings) {
-    for (const auto name : settings.list("controller.listener.names")) {
-        for (const auto* key : {"advertised.listeners", "listeners"}) {
-            const auto listeners =
-                TRY(parse_listeners(settings.text(key), settings.text("listener.security.protocol.map")));
-            const auto found = std::ranges::find(listeners, to_upper(name), &Listener::name);
-            if (found == listeners.end()) continue;
-            const auto& host = found->endpoint.host;
-            return raft::VoterEndpoint{found->name, host.empty() ? "localhost" : host, found->endpoint.port};
-        }
-    }
-    return refuse("No controller listeners found.");
+    const auto listeners = TRY(read_controller_listeners(settings));
+    if (listeners.empty()) return refuse("No controller listeners found.");
+    const auto& [name, endpoint, protocol] = listeners.front();
+    return raft::VoterEndpoint{name, endpoint.host, endpoint.port};
 }
 
 std::string listener_name(const Settings& settings) {
@@ -170,7 +163,9 @@ std::string listener_name(const Settings& settings) {
 
 Result<std::optional<raft::VoterSet>> choose_voters(const Settings& settings, const FormatRequest& request,
                                                     BrokerId node_id, io::Random& random) {
-    const bool is_static = !settings.list("controller.quorum.voters").empty();
+    const auto quorum_voters = TRY(read_quorum_voters(settings, listener_name(settings)));
+    TRY_STATUS(check_quorum_voters(settings, quorum_voters, node_id));
+    const bool is_static = !quorum_voters.empty();
     if (is_static && (request.standalone || request.initial_controllers))
         return refuse(
             "You cannot specify controller.quorum.voters and format the node with --initial-controllers or "

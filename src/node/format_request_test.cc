@@ -75,6 +75,12 @@ TEST(FormatRequest, ChoosesTheControllers) {
     EXPECT_FALSE(plan_of({.no_initial_controllers = true})->voters);
     EXPECT_FALSE(plan_of({}, {{"process.roles", "broker"}})->voters);
     EXPECT_EQ(plan_of({}, is_static)->kraft_version, 0);
+    EXPECT_FALSE(plan_of({}, is_static)->voters);
+    EXPECT_NE(refusal({}, {{"controller.quorum.voters", "2@localhost:9093"}}).find("does not name this node"),
+              std::string::npos);
+    EXPECT_NE(refusal({}, {{"controller.quorum.voters", "1@localhost:9093"}, {"process.roles", "broker"}})
+                  .find("which is no controller"),
+              std::string::npos);
     const auto others = plan_of({.initial_controllers = "2@[::1]:9094:MvDxzVmcRsaTz33bUuRU6A"});
     EXPECT_EQ(others->voters->front().endpoints.front().host, "0:0:0:0:0:0:0:1");
     for (const auto& [host, written] :

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "io/ports.h"
+#include "node/metadata_log_limits.h"
 #include "raft/raft_log.h"
 #include "records/compression.h"
 #include "storage/dir_writer.h"
@@ -21,16 +22,24 @@ namespace gregor::node {
 inline constexpr const char* k_metadata_folder = "__cluster_metadata-0";
 inline constexpr const char* k_quorum_state_file = "quorum-state";
 
-// What was found on the disk before the node serves.
-struct LoadedMetadataLog {
-    storage::LoadedLog log;
-    std::vector<raft::SnapshotId> snapshots;  // ascending
-    std::optional<std::string> quorum_state;
+// Where the log is, and how it was left.
+struct MetadataFolder {
+    std::string path;  // of the log directory
+    bool was_clean = false;
+    MetadataLogLimits limits;
+    std::int64_t now_ms = 0;
 };
 
-// Opens, recovers, or creates the folder in `directory`; removes what an interrupted snapshot left. Blocking.
-Result<LoadedMetadataLog> load_metadata_log(io::FileSystem& files, const std::string& directory,
-                                            std::int64_t now_ms);
+// What was found on the disk before the node serves.
+struct LoadedMetadataLog {
+    MetadataLogLimits limits;
+    storage::LoadedLog log{};
+    std::vector<raft::SnapshotFile> snapshots{};  // ascending
+    std::optional<std::string> quorum_state{};
+};
+
+// Opens, recovers, or creates the folder; removes what an interrupted snapshot left. Blocking.
+Result<LoadedMetadataLog> load_metadata_log(io::FileSystem& files, const MetadataFolder& directory);
 
 class MetadataLog final : public raft::RaftLog, public storage::LogObserver, public storage::DirObserver {
 public:
@@ -39,12 +48,20 @@ public:
     Offset start_offset() const override { return log_->log_start_offset(); }
     Offset end_offset() const override { return log_->log_end_offset(); }
     LeaderEpoch last_epoch() const override { return log_->latest_epoch(); }
+    raft::EpochEnd end_offset_for(LeaderEpoch epoch) const override {
+        const auto end = log_->end_offset_for(epoch);
+        return {end.epoch, end.end_offset};
+    }
     void append(Slice batch, Completion<Status> durable) override;
     void read(Offset from, std::size_t bytes_max, Completion<Result<Slice>> done) override;
     void write_quorum_state(std::string text, Completion<Status> durable) override;
-    std::vector<raft::SnapshotId> snapshots() const override { return snapshots_; }
+    const std::vector<raft::SnapshotFile>& snapshots() const override { return snapshots_; }
     void read_snapshot(raft::SnapshotId id, Completion<Result<Slice>> done) override;
-    void write_snapshot(raft::SnapshotId id, BufferChain content, Completion<Status> durable) override;
+    void read_snapshot_piece(const raft::SnapshotPieceRequest& request,
+                             Completion<Result<raft::SnapshotPiece>> done) override;
+    void write_snapshot(raft::NewSnapshot snapshot, Completion<Status> durable) override;
+    void delete_before(raft::SnapshotId id, Completion<Status> done) override;
+    std::int64_t size_bytes() const override { return log_->size_bytes(); }
 
     void close(Completion<Status> done) { log_->close(std::move(done)); }
     void stop() { writer_->stop(); }
@@ -61,18 +78,22 @@ private:
     };
     class FileWriteJob;
     class SnapshotReadJob;
+    class PieceReadJob;
+    class SnapshotWriteJob;
+    class RemoveJob;
 
     std::string path_of(raft::SnapshotId id) const;
+    void add_snapshot(const raft::SnapshotFile& file);
 
     io::ShardPorts ports_;
     std::string folder_;
-    std::vector<raft::SnapshotId> snapshots_;
+    std::vector<raft::SnapshotFile> snapshots_;
     storage::TailCache tail_;
     records::Decompressor decompressor_;
     Ref<storage::DirWriter> writer_;
     std::unique_ptr<storage::Log> log_;
     std::deque<Pending> pending_;
-    io::DiskLane file_lane_;  // snapshots and quorum state, in order
+    io::DiskLane file_lane_;  // snapshots to read and quorum state, in order
 };
 
 }  // namespace gregor::node

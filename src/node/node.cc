@@ -195,7 +195,10 @@ void Node::apply_configs(const metadata::Image& image, const metadata::Changes& 
     if (lifecycle_ != nullptr) lifecycle_->set_cordoned(cordoned_, published_end_);
 }
 
-void Node::on_controller_active() { register_broker(); }
+void Node::on_controller_active() {
+    server_.kraft_version = quorum_->kraft_version();  // before any connection is served
+    register_broker();
+}
 
 void Node::on_quorum_failed(const Error& why) { fail_with(why); }
 

@@ -15,8 +15,7 @@ std::vector<Bytes> views_of(std::span<const Slice> slices) {
 }
 
 raft::VoterEndpoint voter_endpoint(const Listener& listener) {
-    const auto& host = listener.endpoint.host;
-    return {listener.name, host.empty() ? "localhost" : host, listener.endpoint.port};
+    return {listener.name, listener.endpoint.host, listener.endpoint.port};
 }
 
 }  // namespace
@@ -34,8 +33,7 @@ controller::ControllerParts Quorum::controller_parts(const NodeConfig& config, c
     decisions.min_insync_replicas = static_cast<std::int32_t>(settings.number("min.insync.replicas"));
     controller::ControllerIdentity identity{.id = config.node_id,
                                             .incarnation_id = io::random_uuid(ports_.random)};
-    for (const auto& listener : config.listeners) {
-        if (!config.is_controller_listener(listener.name)) continue;
+    for (const auto& listener : config.controller_listeners) {
         const auto endpoint = voter_endpoint(listener);
         identity.endpoints.push_back({.name = endpoint.name, .host = endpoint.host, .port = endpoint.port});
     }
@@ -49,13 +47,23 @@ raft::Driver::Settings Quorum::driver_settings(const NodeConfig& config, const B
     raft::Driver::Settings settings;
     settings.config.node_id = config.node_id;
     settings.config.directory_id = booted.directory_id;
-    for (const auto& listener : config.listeners) {
-        if (config.is_controller_listener(listener.name))
-            settings.config.endpoints.push_back(voter_endpoint(listener));
-    }
+    for (const auto& listener : config.controller_listeners)
+        settings.config.endpoints.push_back(voter_endpoint(listener));
+    settings.static_voters = config.quorum_voters;
     settings.quorum_state = quorum_state_at_start_;
     settings.wall_clock_ms = [clock = &ports_.clock] { return clock->wall_clock_ms(); };
     return settings;
+}
+
+ObserverSettings Quorum::observer_settings(const NodeConfig& config, const std::string& cluster_id) {
+    const auto bytes = [&config](std::string_view key) {
+        return static_cast<std::size_t>(config.settings.number(key));
+    };
+    return {.cluster_id = cluster_id,
+            .node_id = config.node_id,
+            .endpoint = voter_endpoint(config.controller_listeners.front()),
+            .fetch_bytes_max = bytes("controller.quorum.fetch.max.bytes"),
+            .snapshot_bytes_max = bytes("controller.quorum.fetch.snapshot.max.bytes")};
 }
 
 Quorum::Quorum(const io::ShardPorts& ports, const NodeConfig& config, Booted& booted,
@@ -66,7 +74,9 @@ Quorum::Quorum(const io::ShardPorts& ports, const NodeConfig& config, Booted& bo
       log_(ports, booted.dirs.directories()[booted.dirs.metadata_directory()].path,
            std::move(booted.metadata)),
       controller_(controller_parts(config, booted, publisher)),
-      driver_(std::make_unique<raft::Driver>(driver_settings(config, booted), log_, *this)) {
+      snapshots_(ports, log_, config.snapshots),
+      driver_(std::make_unique<raft::Driver>(driver_settings(config, booted), log_, *this)),
+      observers_(ports, observer_settings(config, booted.cluster_id), log_, *driver_) {
     if (!booted.bootstrap) return;
     auto content = raft::read_snapshot(*booted.bootstrap);
     auto status = content ? controller_.set_bootstrap(std::move(content->records))
@@ -96,8 +106,29 @@ void Quorum::on_became_leader(LeaderEpoch epoch) {
     observer_.on_controller_active();
 }
 
+void Quorum::on_committed(Offset high_watermark) {
+    controller_.on_committed(high_watermark);
+    snapshots_.on_committed({.image = controller_.published(),
+                             .leader_epoch = driver_->epoch(),
+                             .log_bytes = driver_->log_bytes(),
+                             .kraft_version = driver_->kraft_version(),
+                             .voters = driver_->voters()});
+    observers_.on_news();
+}
+
+void Quorum::on_resigned(LeaderEpoch) {
+    controller_.on_resigned();
+    observers_.on_news();
+}
+
+void Quorum::request(metadata::ForwardedRequest request, Completion<Result<BufferChain>> done) {
+    if (MetadataObservers::serves(request.api_key)) return observers_.request(request, std::move(done));
+    controller_.request(std::move(request), std::move(done));
+}
+
 metadata::Provenance Quorum::append(std::span<const Slice> records) {
     const auto end = driver_->append(views_of(records));
+    observers_.on_news();
     return {end - 1, driver_->epoch(), ports_.clock.wall_clock_ms()};
 }
 
@@ -107,7 +138,15 @@ controller::QuorumFacts Quorum::quorum() const {
                                   .log_end_offset = driver_->end_offset(),
                                   .now_ms = ports_.clock.wall_clock_ms(),
                                   .kraft_version = driver_->kraft_version(),
-                                  .voters = {}};
+                                  .voters = {},
+                                  .observers = {}};
+    for (const auto& observer : observers_.list()) {
+        facts.observers.push_back({.id = observer.key.id,
+                                   .directory_id = observer.key.directory_id,
+                                   .log_end_offset = observer.log_end_offset,
+                                   .last_fetch_ms = observer.last_fetch_ms,
+                                   .last_caught_up_ms = observer.last_caught_up_ms});
+    }
     for (const auto& voter : driver_->voters()) {
         auto& row = facts.voters.emplace_back();
         row.id = voter.id;
@@ -128,7 +167,7 @@ controller::ScramServerKeys ScramPasswordKeys::derive(controller::ScramMechanism
 
 void Quorum::close(Completion<Status> done) {
     driver_->stop();
-    log_.close(std::move(done));
+    snapshots_.stop([this, done = std::move(done)]() mutable { log_.close(std::move(done)); });
 }
 
 void Quorum::stop() { log_.stop(); }
@@ -160,14 +199,14 @@ void LocalControllerChannel::request(metadata::ForwardedRequest request,
                                      Completion<Result<BufferChain>> done) {
     if (ports_.shard == ShardId{0}) {
         if (quorum_ == nullptr) return done(fail(ErrorCode::not_controller));
-        return quorum_->controller().request(std::move(request), std::move(done));
+        return quorum_->request(std::move(request), std::move(done));
     }
     AnswerReturn back{&ports_.shards, ports_.shard, std::move(done)};
     ports_.shards.submit(ShardId{0},
                          [&quorum = quorum_, request = std::move(request), back = std::move(back)]() mutable {
                              Completion<Result<BufferChain>> answer(std::move(back));
                              if (quorum == nullptr) return answer(fail(ErrorCode::not_controller));
-                             quorum->controller().request(std::move(request), std::move(answer));
+                             quorum->request(std::move(request), std::move(answer));
                          });
 }
 

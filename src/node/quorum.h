@@ -12,6 +12,8 @@
 #include "node/boot.h"
 #include "node/config.h"
 #include "node/metadata_log.h"
+#include "node/metadata_observers.h"
+#include "node/metadata_snapshots.h"
 #include "raft/driver.h"
 
 namespace gregor::node {
@@ -35,7 +37,12 @@ public:
            metadata::ImagePublisher& publisher, QuorumObserver& observer);
 
     void start();
-    controller::Controller& controller() { return controller_; }
+    // Of a broker, or of whoever came by the controller's listener.
+    void request(metadata::ForwardedRequest request, Completion<Result<BufferChain>> done);
+    const metadata::ClusterState& state() const {
+        return controller_.state();
+    }  // with what is not committed yet
+    std::int16_t kraft_version() const { return driver_->kraft_version(); }  // once the controller is active
     // Resigns, then closes the log.
     void close(Completion<Status> done);
     void stop();  // nobody is told anything any more
@@ -45,8 +52,8 @@ private:
     Status on_snapshot(raft::SnapshotId id, const raft::SnapshotContent& content) override;
     Status on_batch(const raft::RecordBatch& batch) override;
     void on_became_leader(LeaderEpoch epoch) override;
-    void on_committed(Offset high_watermark) override { controller_.on_committed(high_watermark); }
-    void on_resigned(LeaderEpoch) override { controller_.on_resigned(); }
+    void on_committed(Offset high_watermark) override;
+    void on_resigned(LeaderEpoch) override;
     void on_failed(const Error& why) override { observer_.on_quorum_failed(why); }
 
     Offset end_offset() const override { return driver_->end_offset(); }
@@ -56,6 +63,7 @@ private:
 
     controller::ControllerParts controller_parts(const NodeConfig& config, const Booted& booted,
                                                  metadata::ImagePublisher& publisher);
+    static ObserverSettings observer_settings(const NodeConfig& config, const std::string& cluster_id);
     raft::Driver::Settings driver_settings(const NodeConfig& config, const Booted& booted) const;
 
     io::ShardPorts ports_;
@@ -64,7 +72,9 @@ private:
     MetadataLog log_;
     const ScramPasswordKeys passwords_{};
     controller::Controller controller_;
+    MetadataSnapshots snapshots_;
     std::unique_ptr<raft::Driver> driver_;
+    MetadataObservers observers_;
     std::optional<Error> bootstrap_error_;  // what start() reports
 };
 

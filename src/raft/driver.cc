@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "base/assert.h"
+#include "base/fault.h"
 #include "base/format.h"
 #include "base/log.h"
 #include "raft/control_records.h"
@@ -33,8 +34,8 @@ void Driver::start() {
         start_.quorum_state = *state;
     }
     start_.log_start_offset = log_.start_offset();
-    const auto snapshots = log_.snapshots();
-    if (!snapshots.empty()) return load_snapshot(snapshots.back());
+    const auto& snapshots = log_.snapshots();
+    if (!snapshots.empty()) return load_snapshot(snapshots.back().id);
     if (log_.start_offset() > Offset{0})
         return fail_with(
             {ErrorCode::corrupt_message,
@@ -103,9 +104,11 @@ Status Driver::replay_batch(const records::BatchView& batch) {
         return damaged(fmt::format("the epoch falls at offset {}", batch.base_offset()));
     if (batch.is_compressed())
         return damaged(fmt::format("a compressed batch at offset {}", batch.base_offset()));
-    TRY_STATUS(batch.verify());
+    if (const auto verified = batch.verify(); !verified)
+        return damaged(fmt::format("at offset {}, {}", batch.base_offset(), verified.error().detail));
     TRY_STATUS(batch.is_control() ? replay_control(batch) : replay_data(batch));
     last_epoch_ = batch.partition_leader_epoch();
+    log_bytes_ += batch.size();
     next_ = batch.next_offset();
     return {};
 }
@@ -206,10 +209,12 @@ void Driver::append_to_log(Slice batch) {
     const records::BatchView view(batch.bytes());
     ASSERT(view.base_offset() == log_.end_offset());
     const auto end = view.next_offset();
+    log_bytes_ += batch.size();
     log_.append(std::move(batch), [this, end](const Status& durable) {
         if (!durable) return fail_with(durable.error());
         step(Flushed{end});
     });
+    if (PLANTED_BUG("metadata_told_before_fsync")) step(Flushed{end});
 }
 
 // A disk that failed once is not asked again: the epoch ends, and the listener decides whether the node does.

@@ -66,6 +66,8 @@ public:
     Offset high_watermark() const { return raft_->high_watermark().value_or(Offset{0}); }
     std::int16_t kraft_version() const { return raft_->kraft_version(); }
     const VoterSet& voters() const { return raft_->voters(); }
+    // Of the batches behind the snapshot that was loaded, and of all appended since.
+    std::uint64_t log_bytes() const { return log_bytes_; }
     // One batch, all of it committed or none. Only while leader. Returns the offset behind it.
     Offset append(const std::vector<Bytes>& values);
 
@@ -93,6 +95,7 @@ private:
     std::unique_ptr<Raft> raft_;  // from the election on
     Offset next_{0};              // the next offset to load
     LeaderEpoch last_epoch_{-1};  // of the batches loaded
+    std::uint64_t log_bytes_ = 0;
     std::deque<Effect> effects_;  // in order; a listener may cause more while one is carried out
     bool performing_ = false;
     bool stopped_ = false;

@@ -47,10 +47,11 @@ void format(MemoryLog& log) {
 
 // One life of a voter over a log that outlives it.
 struct Life {
-    explicit Life(MemoryLog& log, std::uint16_t port = 9093, Uuid directory = k_directory)
+    explicit Life(MemoryLog& log, std::uint16_t port = 9093, Uuid directory = k_directory,
+                  VoterSet static_voters = {})
         : driver({.config = {BrokerId{1}, directory, {{"CONTROLLER", "localhost", port}}},
                   .quorum_state = log.quorum_state.empty() ? std::nullopt : std::optional(log.quorum_state),
-                  .static_voters = {},
+                  .static_voters = std::move(static_voters),
                   .wall_clock_ms = [] { return std::int64_t{1000}; }},
                  log, listener) {
         driver.start();
@@ -166,6 +167,51 @@ TEST(Raft, RefusesADirectoryThatIsNotItsOwn) {
     Life other(log, 9093, Uuid{9, 9});
     EXPECT_NE(other.listener.failure.find("directory"), std::string::npos);
     EXPECT_TRUE(log.batches().empty());
+}
+
+VoterSet static_voters(std::int32_t count = 1) {
+    VoterSet voters;
+    for (std::int32_t id = 1; id <= count; ++id)
+        voters.push_back(
+            {.id = BrokerId{id}, .directory_id = {}, .endpoints = {{"CONTROLLER", "localhost", 9093}}});
+    return voters;
+}
+
+// The state file is what the peer writes for controller.quorum.voters=1@localhost:9093, in each of its
+// epochs.
+TEST(Raft, AStaticQuorumIsNotInItsLog) {
+    MemoryLog log;
+    {
+        Life first(log, 9093, k_directory, static_voters());
+        EXPECT_EQ(first.driver.kraft_version(), 0);
+        EXPECT_EQ(first.append("a"), Offset{2});
+    }
+    EXPECT_EQ(control_types(log.batches()[0]), (std::vector{leader_change}));
+    EXPECT_EQ(log.quorum_state,
+              R"({"clusterId":"","leaderId":1,"leaderEpoch":1,"votedId":-1,"appliedOffset":0,)"
+              R"("currentVoters":[{"voterId":1}],"data_version":0})");
+    Life moved(log, 9094, Uuid{9, 9}, static_voters());
+    EXPECT_EQ(moved.listener.epochs, std::vector{2});
+    EXPECT_EQ(moved.listener.values, std::vector<std::string>{"a"});
+    EXPECT_EQ(control_types(log.batches().back()), (std::vector{leader_change}));
+
+    MemoryLog other;
+    Life two(other, 9093, k_directory, static_voters(2));
+    EXPECT_EQ(
+        two.listener.failure,
+        "there are 2 voters in controller.quorum.voters, which count for this log; only a quorum of one is "
+        "supported yet");
+    EXPECT_TRUE(other.quorum_state.empty());
+}
+
+// Where the log names its voters, those of the properties do not count.
+TEST(Raft, TheVotersOfTheLogWin) {
+    MemoryLog log;
+    format(log);
+    Life life(log, 9093, k_directory, static_voters(2));
+    EXPECT_EQ(life.listener.epochs, std::vector{1});
+    EXPECT_EQ(life.driver.kraft_version(), 1);
+    EXPECT_EQ(control_types(log.batches()[0]), (std::vector{leader_change, kraft_version, kraft_voters}));
 }
 
 TEST(Raft, RefusesAMalformedStateFile) {

@@ -14,20 +14,20 @@ Status check_single_voter(const RaftConfig& config, const RaftStart& start) {
     if (start.voters.empty())
         return fail(
             ErrorCode::inconsistent_voter_set,
-            "the metadata log names no voters: a quorum of controller.quorum.voters is not served yet, and "
-            "neither is one without initial controllers; format an empty directory with gregor storage "
-            "format "
-            "--standalone");
+            "the metadata log names no voters: set controller.quorum.voters where the directory was "
+            "formatted "
+            "for a static quorum, or format an empty directory with gregor storage format --standalone");
+    const auto source = start.kraft_version >= 1 ? "in the metadata log"
+                                                 : "in controller.quorum.voters, which count for this log";
     const auto self = std::ranges::find(start.voters, config.node_id, &Voter::id);
     if (self == start.voters.end()) {
-        return fail(
-            ErrorCode::inconsistent_voter_set,
-            fmt::format("node.id {} is not among the voters of the metadata log", config.node_id.value()));
+        return fail(ErrorCode::inconsistent_voter_set,
+                    fmt::format("node.id {} is not among the voters {}", config.node_id.value(), source));
     }
     if (start.voters.size() > 1) {
         return fail(ErrorCode::inconsistent_voter_set,
-                    fmt::format("the metadata log names {} voters; only a quorum of one is supported yet",
-                                start.voters.size()));
+                    fmt::format("there are {} voters {}; only a quorum of one is supported yet",
+                                start.voters.size(), source));
     }
     if (!self->directory_id.is_zero() && self->directory_id != config.directory_id) {
         return fail(ErrorCode::inconsistent_voter_set,

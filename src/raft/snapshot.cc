@@ -18,70 +18,13 @@ std::unexpected<Error> corrupt(std::string why) {
     return fail(ErrorCode::corrupt_message, "the snapshot is damaged: " + std::move(why));
 }
 
-// Hands out batch after batch, numbering their records.
-class SnapshotWriter {
-public:
-    explicit SnapshotWriter(const SnapshotWriteOptions& options) : options_(options) {}
-
-    void header(const SnapshotContent& content) {
-        auto batch = begin(true);
-        batch.append_control(ControlType::snapshot_header, options_.now_ms,
-                             encode_snapshot_header(content.last_contained_timestamp).bytes());
-        if (content.kraft_version) {
-            batch.append_control(ControlType::kraft_version, options_.now_ms,
-                                 encode_kraft_version(*content.kraft_version).bytes());
-        }
-        if (content.voters) {
-            batch.append_control(ControlType::kraft_voters, options_.now_ms,
-                                 encode_voters(*content.voters).bytes());
-        }
-        finish(batch);
-    }
-
-    void data(const std::vector<Slice>& values) {
-        auto batch = begin(false);
-        for (const auto& value : values) {
-            const records::NewRecord record{.timestamp = options_.now_ms, .value = value.bytes()};
-            if (!batch.empty() &&
-                batch.uncompressed_size() + records::record_size_max(record) > options_.batch_bytes_max) {
-                finish(batch);
-                batch = begin(false);
-            }
-            batch.append(record);
-        }
-        if (!batch.empty()) finish(batch);
-    }
-
-    void footer() {
-        auto batch = begin(true);
-        batch.append_control(ControlType::snapshot_footer, options_.now_ms, encode_snapshot_footer().bytes());
-        finish(batch);
-    }
-
-    BufferChain take() { return std::move(out_); }
-
-private:
-    records::BatchBuilder begin(bool control) const {
-        return records::BatchBuilder(
-            {.base_offset = next_, .partition_leader_epoch = options_.epoch, .control = control});
-    }
-    void finish(records::BatchBuilder& batch) {
-        next_ = batch.next_offset();
-        out_.append(batch.build());
-    }
-
-    const SnapshotWriteOptions& options_;
-    Offset next_{0};
-    BufferChain out_;
-};
-
 // Takes batch after batch, in order.
 class SnapshotReader {
 public:
     explicit SnapshotReader(const Slice& file) : file_(file) {}
 
     Status batch(const records::BatchView& batch) {
-        TRY_STATUS(batch.verify());
+        if (const auto verified = batch.verify(); !verified) return corrupt(verified.error().detail);
         if (batch.base_offset() != next_) return corrupt(fmt::format("no batch at offset {}", next_.value()));
         if (footer_seen_) return corrupt("batches behind the footer");
         if (batch.is_compressed()) return corrupt("a compressed batch");
@@ -138,10 +81,55 @@ private:
 
 }  // namespace
 
+records::BatchBuilder SnapshotWriter::begin(bool control) const {
+    return records::BatchBuilder(
+        {.base_offset = next_, .partition_leader_epoch = options_.epoch, .control = control});
+}
+
+void SnapshotWriter::finish(records::BatchBuilder& batch) {
+    next_ = batch.next_offset();
+    out_.append(batch.build());
+}
+
+void SnapshotWriter::header(const SnapshotContent& content) {
+    auto batch = begin(true);
+    batch.append_control(ControlType::snapshot_header, options_.now_ms,
+                         encode_snapshot_header(content.last_contained_timestamp).bytes());
+    if (content.kraft_version) {
+        batch.append_control(ControlType::kraft_version, options_.now_ms,
+                             encode_kraft_version(*content.kraft_version).bytes());
+    }
+    if (content.voters) {
+        batch.append_control(ControlType::kraft_voters, options_.now_ms,
+                             encode_voters(*content.voters).bytes());
+    }
+    finish(batch);
+}
+
+void SnapshotWriter::append(Bytes value) {
+    const records::NewRecord record{.timestamp = options_.now_ms, .value = value};
+    if (data_ && data_->uncompressed_size() + records::record_size_max(record) > options_.batch_bytes_max)
+        finish_data();
+    if (!data_) data_ = begin(false);
+    data_->append(record);
+}
+
+void SnapshotWriter::finish_data() {
+    if (data_) finish(*data_);
+    data_.reset();
+}
+
+void SnapshotWriter::footer() {
+    finish_data();
+    auto batch = begin(true);
+    batch.append_control(ControlType::snapshot_footer, options_.now_ms, encode_snapshot_footer().bytes());
+    finish(batch);
+}
+
 BufferChain write_snapshot(const SnapshotContent& content, const SnapshotWriteOptions& options) {
     SnapshotWriter writer(options);
     writer.header(content);
-    writer.data(content.records);
+    for (const auto& record : content.records) writer.append(record.bytes());
     writer.footer();
     return writer.take();
 }

@@ -12,6 +12,7 @@
 #include "base/bytes.h"
 #include "base/ids.h"
 #include "base/result.h"
+#include "records/builder.h"
 
 namespace gregor::raft {
 
@@ -43,6 +44,27 @@ struct SnapshotWriteOptions {
     LeaderEpoch epoch{0};
     std::int64_t now_ms = 0;
     std::size_t batch_bytes_max = std::size_t{8} << 20U;
+};
+
+// Makes the file batch after batch, numbering their records: header, records, footer.
+class SnapshotWriter {
+public:
+    explicit SnapshotWriter(const SnapshotWriteOptions& options) : options_(options) {}
+
+    void header(const SnapshotContent& content);  // all of it but its records
+    void append(Bytes value);
+    void footer();
+    BufferChain take() { return std::exchange(out_, {}); }  // the batches that are complete, once
+
+private:
+    records::BatchBuilder begin(bool control) const;
+    void finish(records::BatchBuilder& batch);
+    void finish_data();
+
+    const SnapshotWriteOptions options_;
+    std::optional<records::BatchBuilder> data_;
+    Offset next_{0};
+    BufferChain out_;
 };
 
 BufferChain write_snapshot(const SnapshotContent& content, const SnapshotWriteOptions& options);

@@ -69,6 +69,7 @@ constexpr auto k_rows = std::to_array<ServedApi>({
     {.key = ApiKey::fetch,
      .run = HANDLED(metered_fetch, Fetch),
      .authorisation = "topic read; cluster cluster_action"},
+    {.key = ApiKey::fetch, .authorisation = "cluster cluster_action"},
     {.key = ApiKey::list_offsets,
      .run = HANDLED(list_offsets, ListOffsets),
      .authorisation = "topic describe"},
@@ -172,6 +173,7 @@ constexpr auto k_rows = std::to_array<ServedApi>({
     {.key = ApiKey::alter_user_scram_credentials, .authorisation = "cluster alter"},
     {.key = ApiKey::describe_quorum, .authorisation = "cluster describe"},
     {.key = ApiKey::update_features, .authorisation = "cluster alter"},
+    {.key = ApiKey::fetch_snapshot, .authorisation = "cluster cluster_action"},
     {.key = ApiKey::describe_cluster,
      .run = HANDLED(describe_cluster, DescribeCluster),
      .authorisation = "none; cluster describe to see operations"},
@@ -197,6 +199,19 @@ constexpr auto k_rows = std::to_array<ServedApi>({
 
 static_assert(std::ranges::is_sorted(k_rows, {}, &ServedApi::key));
 
+// What the controller's listener serves as well as the broker's.
+constexpr auto k_on_both = std::to_array<ApiKey>(
+    {ApiKey::api_versions, ApiKey::create_topics, ApiKey::delete_topics, ApiKey::create_partitions,
+     ApiKey::elect_leaders, ApiKey::alter_partition_reassignments, ApiKey::list_partition_reassignments,
+     ApiKey::alter_client_quotas, ApiKey::alter_user_scram_credentials, ApiKey::describe_quorum,
+     ApiKey::update_features, ApiKey::describe_cluster, ApiKey::unregister_broker});
+static_assert(std::ranges::is_sorted(k_on_both));
+
+// Of the metadata log, which only the quorum has: a row of its own beside the broker's Fetch.
+constexpr bool is_of_the_quorum(const ServedApi& row) {
+    return row.key == ApiKey::fetch_snapshot || (row.key == ApiKey::fetch && row.is_forwarded());
+}
+
 }  // namespace
 
 const ApiTable& ApiTable::standard() {
@@ -206,8 +221,10 @@ const ApiTable& ApiTable::standard() {
 
 const ServedApi* ApiTable::find(std::int16_t key, bool on_controller) const {
     const auto wanted = static_cast<ApiKey>(key);
-    const auto row = std::ranges::lower_bound(rows_, wanted, {}, &ServedApi::key);
-    return row != rows_.end() && row->key == wanted && is_on(*row, on_controller) ? &*row : nullptr;
+    for (const auto& row : std::ranges::equal_range(rows_, wanted, {}, &ServedApi::key)) {
+        if (is_on(row, on_controller)) return &row;
+    }
+    return nullptr;
 }
 
 VersionRange ApiTable::served_versions(const ServedApi& row) {
@@ -224,8 +241,7 @@ VersionRange ApiTable::advertised_versions(const ServedApi& row) {
 }
 
 bool ApiTable::is_on(const ServedApi& row, bool on_controller) {
-    const auto* api = protocol::find_api(static_cast<std::int16_t>(row.key));
-    return api != nullptr && (on_controller ? api->on_controller : api->on_broker);
+    return std::ranges::binary_search(k_on_both, row.key) || is_of_the_quorum(row) == on_controller;
 }
 
 }  // namespace gregor::server

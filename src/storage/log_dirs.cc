@@ -10,6 +10,7 @@
 #include "base/fault.h"
 #include "base/log.h"
 #include "io/disk_error.h"
+#include "storage/clean_marker.h"
 
 namespace gregor::storage {
 namespace {
@@ -292,6 +293,10 @@ Status LogDirs::check_duplicates() const {
         }
     }
     return {};
+}
+
+bool is_marked_clean(io::FileSystem& files, const std::string& directory) {
+    return files.stat(join_path(directory, k_clean_shutdown_file)).has_value();
 }
 
 Status LogDirs::mark_clean(io::FileSystem& files, std::size_t directory, std::int64_t broker_epoch) {

@@ -1,6 +1,8 @@
 // Codes and sentences are those of Kafka 4.3.1.
 #include "gen/api/describe_cluster.h"
 
+#include "gen/meta/register_controller.h"
+#include "server/config.h"
 #include "server/handlers/handlers.h"
 #include "server/handlers/test_cluster.h"
 
@@ -10,6 +12,7 @@ namespace {
 class DescribeClusterTest : public testing::Test {
 protected:
     DescribeClusterTest() {
+        cluster.config.listeners = {{.name = "PLAINTEXT"}};
         cluster.add_broker({.id = 1, .rack = "r1"});
         cluster.add_broker({.id = 2, .fenced = true});
         cluster.add_broker({.id = 3, .listener = "OTHER"});
@@ -62,6 +65,33 @@ TEST_F(DescribeClusterTest, ControllersAreAskedElsewhere) {
     const auto unsupported = ask(2, request);
     EXPECT_EQ(unsupported.error_code, ErrorCode::unsupported_endpoint_type);
     EXPECT_EQ(unsupported.error_message, "Unsupported endpoint type 3");
+}
+
+// The same listener, as if it were the controller's.
+TEST_F(DescribeClusterTest, AControllerNamesTheControllers) {
+    cluster.config.listeners[0].is_controller = true;
+    msg::RegisterControllerRecord record;
+    record.controller_id = 1;
+    auto& endpoint = record.end_points.emplace_back();
+    endpoint.name = "PLAINTEXT";
+    endpoint.host = "there";
+    endpoint.port = 9093;
+    cluster.replay_record(record, 0);
+    msg::DescribeClusterRequest request;
+    request.endpoint_type = 2;
+    const auto response = ask(2, request);
+    EXPECT_EQ(response.error_code, ErrorCode::none);
+    EXPECT_EQ(response.endpoint_type, 2);
+    EXPECT_EQ(response.controller_id, 1);
+    ASSERT_EQ(response.brokers.size(), 1U);
+    EXPECT_EQ(response.brokers[0].host, "there");
+    EXPECT_EQ(response.brokers[0].port, 9093);
+    request.endpoint_type = 1;
+    const auto mismatched = ask(2, request);
+    EXPECT_EQ(mismatched.error_code, ErrorCode::mismatched_endpoint_type);
+    EXPECT_EQ(
+        mismatched.error_message,
+        "The request was sent to an endpoint of type CONTROLLER, but we wanted an endpoint of type BROKER");
 }
 
 }  // namespace

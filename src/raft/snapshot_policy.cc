@@ -1,0 +1,29 @@
+#include "raft/snapshot_policy.h"
+
+namespace gregor::raft {
+
+bool SnapshotSchedule::is_due(std::uint64_t log_bytes, std::int64_t now_ms) const {
+    const bool has_news = log_bytes > taken_bytes_;
+    const bool is_large = log_bytes - taken_bytes_ >= static_cast<std::uint64_t>(limits_.bytes_between);
+    const bool is_late = limits_.interval_ms > 0 && now_ms - taken_ms_ >= limits_.interval_ms;
+    return has_news && (is_large || is_late);
+}
+
+void SnapshotSchedule::taken(std::uint64_t log_bytes, std::int64_t now_ms) {
+    taken_bytes_ = log_bytes;
+    taken_ms_ = now_ms;
+}
+
+std::optional<SnapshotId> next_oldest(std::span<const SnapshotFile> snapshots, std::int64_t log_bytes,
+                                      std::int64_t now_ms, const SnapshotLimits& limits) {
+    if (snapshots.size() < 2) return std::nullopt;
+    auto total_bytes = log_bytes;
+    for (const auto& snapshot : snapshots) total_bytes += snapshot.size_bytes;
+    const auto& timestamp = snapshots.front().last_contained_timestamp;
+    const bool is_large = limits.retention_bytes >= 0 && total_bytes > limits.retention_bytes;
+    const bool is_old = limits.retention_ms >= 0 && timestamp && now_ms - *timestamp > limits.retention_ms;
+    if (!is_large && !is_old) return std::nullopt;
+    return snapshots[1].id;
+}
+
+}  // namespace gregor::raft
