@@ -11,7 +11,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 BINARY = ROOT / "build/dev/gregor"
-WORKLOADS = ["cluster", "bank", "log"]
+WORKLOADS = ["cluster", "bank", "log", "admin"]
 SEEDS_FOR_A_BUG = [30, 200, 1000]  # up to these, one round after the other
 SUMMARY = re.compile(r"^(\d+) seeds, (\d+) failed", re.M)
 NEVER_HIT = re.compile(r"^fault points never hit:(.*)$", re.M)

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <poll.h>
 
+#include <algorithm>
+#include <array>
 #include <cstdio>
 #include <memory>
 #include <set>
@@ -13,6 +15,7 @@
 #include "cli/command_table.h"
 #include "cli/seed_worker.h"
 #include "io/asio/machine.h"
+#include "sim/admin_workload.h"
 #include "sim/bank_workload.h"
 #include "sim/cluster_workload.h"
 #include "sim/log_workload.h"
@@ -23,11 +26,23 @@ namespace {
 constexpr std::uint64_t k_failures_shown_max = 10;
 constexpr std::uint64_t k_seeds_per_worker = 20;
 
+struct Workload {
+    std::string_view name;
+    RunReport (*run)(const sim::WorldOptions& options, const sim::RunGoals& goals);
+};
+constexpr auto k_workloads = std::to_array<Workload>({{"cluster", sim::run_cluster_workload},
+                                                      {"log", sim::run_log_workload},
+                                                      {"bank", sim::run_bank_workload},
+                                                      {"admin", sim::run_admin_workload}});
+
+const Workload* find_workload(std::string_view name) {
+    const auto found = std::ranges::find(k_workloads, name, &Workload::name);
+    return found == k_workloads.end() ? nullptr : found;
+}
+
 RunReport run_once(const SimulateOptions& options, std::uint64_t seed) {
     const sim::WorldOptions world{.seed = seed, .planted = options.planted, .verbose = options.verbose};
-    if (options.workload == "log") return sim::run_log_workload(world, {});
-    return options.workload == "bank" ? sim::run_bank_workload(world, {})
-                                      : sim::run_cluster_workload(world, {});
+    return find_workload(options.workload)->run(world, {});
 }
 
 RunReport run_seed(const SimulateOptions& options, std::uint64_t seed) {
@@ -186,7 +201,7 @@ void add_simulate(CommandTable& table) {
     app.add_option("--seeds", options.seeds, "how many seeds");
     app.add_option("--minutes", options.minutes, "as many seeds as fit, instead of a number");
     app.add_option("--jobs", options.jobs, "processes that share the seeds");
-    app.add_option("--workload", options.workload, "cluster, log or bank");
+    app.add_option("--workload", options.workload, "cluster, log, bank or admin");
     app.add_option("--planted", options.planted,
                    "switch on a planted bug (test builds); success is to catch it");
     app.add_flag("--once", options.once, "run each seed once instead of comparing the traces of two runs");
@@ -194,8 +209,8 @@ void add_simulate(CommandTable& table) {
 }
 
 int run_simulation(const SimulateOptions& options) {
-    if (options.workload != "cluster" && options.workload != "log" && options.workload != "bank") {
-        fmt::print(stderr, "gregor: there is no workload \"{}\": give cluster, log or bank\n",
+    if (find_workload(options.workload) == nullptr) {
+        fmt::print(stderr, "gregor: there is no workload \"{}\": give cluster, log, bank or admin\n",
                    options.workload);
         return 2;
     }

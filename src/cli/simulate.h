@@ -16,7 +16,7 @@ struct SimulateOptions {
     std::uint32_t jobs = 1;                  // processes
     bool once = false;                       // do not run each seed twice to compare traces
     bool verbose = false;                    // print every fault, and what the node logs
-    std::string workload = "cluster";        // or "log", or "bank"
+    std::string workload = "cluster";        // or "log", "bank", "admin"
     std::string planted{};                   // a planted bug: success is to catch it
 };
 
