@@ -45,9 +45,16 @@ class Directories:
         return [(place, each.name) for place, path in enumerate(self.paths) for each in path.iterdir()
                 if each.name == name or each.name.startswith(name + ".")]
 
-    def counts(self, topic):
-        return sorted(sum(each.name.startswith(topic + "-") and "." not in each.name for each in path.iterdir())
-                      for path in self.paths)
+    def counts(self, topic, total):
+        """How many of its partitions each directory has, smallest first; the peer makes them a little later."""
+        deadline = time.monotonic() + LIMIT_S
+        while True:
+            found = sorted(sum(each.name.startswith(topic + "-") and "." not in each.name for each in path.iterdir())
+                           for path in self.paths)
+            if sum(found) == total:
+                return found
+            expect(time.monotonic() < deadline, f"{topic} has {found} folders, not {total}")
+            time.sleep(0.1)
 
     def wait_until_moved(self, topic, targets):
         deadline = time.monotonic() + LIMIT_S
@@ -76,7 +83,7 @@ def create(broker, topic, partitions):
 
 def spread(broker, directories):
     create(broker, "spread", 9)
-    expect_equal(directories.counts("spread"), [3, 3, 3], "partitions by directory")
+    expect_equal(directories.counts("spread", 9), [3, 3, 3], "partitions by directory")
 
 
 def what_is_refused(broker, directories):
@@ -94,7 +101,7 @@ def a_wish_before_the_topic(broker, directories):
     expect_equal(alter_replica_log_dirs(broker.port, third, "wish", [0, 1, 2]),
                  {each: UNKNOWN_TOPIC_OR_PARTITION for each in range(3)}, "of a topic to come")
     create(broker, "wish", 3)
-    expect_equal(directories.counts("wish"), [0, 0, 3], "partitions by directory")
+    expect_equal(directories.counts("wish", 3), [0, 0, 3], "partitions by directory")
 
 
 def cordoned(broker, directories):
@@ -105,7 +112,7 @@ def cordoned(broker, directories):
     peer_tool.run_many([configs("--add-config", f"cordoned.log.dirs={third}")])
     time.sleep(1)
     create(broker, "kept-out", 4)
-    expect_equal(directories.counts("kept-out"), [0, 2, 2], "partitions by directory")
+    expect_equal(directories.counts("kept-out", 4), [0, 2, 2], "partitions by directory")
     expect_equal(alter_replica_log_dirs(broker.port, third, "kept-out", [0]), {0: INVALID_REPLICA_ASSIGNMENT}, "a move there")
     printed = peer_tool.run_many([
         configs("--add-config", "cordoned.log.dirs=*"), ("topics", *server, "--create", "--topic", "nowhere"),

@@ -7,7 +7,7 @@ import struct
 import sys
 import time
 
-from confluent_kafka.admin import AdminClient, ConfigResource, NewPartitions, NewTopic
+from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, NewPartitions, NewTopic
 
 from lib import options, peer_tool, wire
 from lib.broker import Broker
@@ -74,9 +74,9 @@ def many_topics(meter, broker):
     if broker.flavour == "gregor" and "release" in str(broker.command()[0]):
         expect(each_ms <= METADATA_MS_MAX, f"a metadata answer of 5,000 topics takes {each_ms:.1f} CPU ms")
     def alter():
-        resources = [ConfigResource(ConfigResource.Type.TOPIC, f"t{i}", set_config={"retention.ms": "100000"})
-                     for i in range(1000)]
-        for altered in admin.alter_configs(resources, request_timeout=LIMIT_S).values():
+        entry = ConfigEntry("retention.ms", "100000", incremental_operation=AlterConfigOpType.SET)
+        resources = [ConfigResource(ConfigResource.Type.TOPIC, f"t{i}", incremental_configs=[entry]) for i in range(1000)]
+        for altered in admin.incremental_alter_configs(resources, request_timeout=LIMIT_S).values():
             altered.result(LIMIT_S)
     meter.run("alter the configs of 1,000 topics", alter)
     def delete():
