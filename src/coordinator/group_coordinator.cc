@@ -1,5 +1,8 @@
 #include "coordinator/group_coordinator.h"
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -42,6 +45,14 @@ void execute(GroupMachine& machine, const GroupMarkerRequest& request, Turn& tur
 }
 void execute(GroupMachine& machine, const DescribeRequest& request, Turn& turn, Done<DescribedGroup> done) {
     machine.describe(request, turn, std::move(done));
+}
+void execute(GroupMachine& machine, const ConsumerHeartbeatRequest& request, Turn& turn,
+             Done<ConsumerHeartbeatResult> done) {
+    machine.consumer_heartbeat(request, turn, std::move(done));
+}
+void execute(GroupMachine& machine, const DescribeConsumerRequest& request, Turn& turn,
+             Done<DescribedConsumerGroup> done) {
+    machine.describe_consumer(request.group_id, turn, std::move(done));
 }
 void execute(GroupMachine& machine, const DeleteRequest& request, Turn& turn, Done<ErrorCode> done) {
     machine.remove(request.group_id, turn, std::move(done));
@@ -89,8 +100,9 @@ GroupCoordinator::GroupCoordinator(const Options& options)
     : config_(options.config),
       ports_(options.ports),
       placement_(options.placement),
+      images_(options.images),
       runtime_(options.ports, options.writer,
-               [this](PartitionIndex) { return std::make_unique<GroupMachine>(config_); }) {}
+               [this](PartitionIndex) { return std::make_unique<GroupMachine>(config_, images_); }) {}
 
 template <class T, class Request>
 void GroupCoordinator::run_here(PartitionIndex partition, Request request, Done<T> done) {
@@ -165,6 +177,10 @@ void GroupCoordinator::describe(DescribeRequest request, Done<DescribedGroup> do
     route(std::move(request), std::move(done));
 }
 
+void GroupCoordinator::describe_consumer(DescribeConsumerRequest request, Done<DescribedConsumerGroup> done) {
+    route(std::move(request), std::move(done));
+}
+
 void GroupCoordinator::remove(DeleteRequest request, Done<ErrorCode> done) {
     route(std::move(request), std::move(done));
 }
@@ -175,6 +191,62 @@ void GroupCoordinator::on_topic_deleted(const std::string& name, Uuid topic_id) 
         static_cast<GroupMachine&>(turn->machine()).forget_topic(name, topic_id, *turn);
         turn->finish();
     }
+}
+
+void GroupCoordinator::on_topics_changed(const std::set<std::string>& topics, bool has_new_topics) {
+    for (const auto partition : runtime_.active_partitions()) {
+        const auto turn = runtime_.open_turn(partition);
+        static_cast<GroupMachine&>(turn->machine()).on_topics_changed(topics, has_new_topics);
+        turn->finish();
+    }
+}
+
+// ---------------------------------------------------------------- consumer groups
+
+namespace {
+
+bool is_blank(const std::optional<std::string>& text) {
+    return text && std::ranges::all_of(*text, [](unsigned char c) { return c <= ' '; });
+}
+
+// What no group has to be asked for.
+Status check_heartbeat(const ConsumerHeartbeatRequest& request, const ConsumerGroupConfig& config) {
+    const auto invalid = [](std::string_view why) {
+        return fail(ErrorCode::invalid_request, std::string(why));
+    };
+    const auto epoch = request.member_epoch;
+    const bool needs_member_id =
+        request.requires_member_id || epoch > k_joining_epoch || epoch == k_leaving_epoch;
+    if (needs_member_id && is_blank(request.member_id)) return invalid("MemberId can't be empty.");
+    if (is_blank(request.group_id)) return invalid("GroupId can't be empty.");
+    if (is_blank(request.instance_id)) return invalid("InstanceId can't be empty.");
+    if (is_blank(request.rack_id)) return invalid("RackId can't be empty.");
+    if (epoch == k_joining_epoch) {
+        if (request.rebalance_timeout_ms == -1)
+            return invalid("RebalanceTimeoutMs must be provided in first request.");
+        if (!request.owned || !request.owned->empty())
+            return invalid("TopicPartitions must be empty when (re-)joining.");
+        if (!request.subscribed_topics && !request.subscribed_regex)
+            return invalid(
+                "Either SubscribedTopicNames or SubscribedTopicRegex must be non-null when (re-)joining.");
+    }
+    if (epoch == k_static_leaving_epoch && !request.instance_id) return invalid("InstanceId can't be null.");
+    if (epoch < k_static_leaving_epoch) return invalid("MemberEpoch is invalid.");
+    const auto& assignors = config.assignors;
+    if (!request.server_assignor || std::ranges::find(assignors, *request.server_assignor) != assignors.end())
+        return {};
+    return fail(ErrorCode::unsupported_assignor,
+                fmt::format("ServerAssignor {} is not supported. Supported assignors: {}.",
+                            *request.server_assignor, fmt::join(assignors, ", ")));
+}
+
+}  // namespace
+
+void GroupCoordinator::consumer_heartbeat(ConsumerHeartbeatRequest request,
+                                          Done<ConsumerHeartbeatResult> done) {
+    if (auto valid = check_heartbeat(request, config_.consumer); !valid)
+        return done(std::unexpected(std::move(valid).error()));
+    route(std::move(request), std::move(done));
 }
 
 // ---------------------------------------------------------------- listing

@@ -3,18 +3,21 @@
 
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "base/completion.h"
 #include "base/ids.h"
 #include "base/result.h"
+#include "coordinator/group/consumer/consumer_types.h"
 #include "coordinator/group/group_machine.h"
 #include "coordinator/group/types.h"
 #include "coordinator/partition_placement.h"
 #include "coordinator/partition_writer.h"
 #include "coordinator/runtime.h"
 #include "io/ports.h"
+#include "metadata/image_source.h"
 
 namespace gregor::coordinator {
 
@@ -28,6 +31,7 @@ public:
         io::ShardPorts ports;
         PartitionWriter& writer;
         const PartitionPlacement& placement;
+        const metadata::ImageSource& images;
     };
 
     explicit GroupCoordinator(const Options& options);
@@ -43,6 +47,8 @@ public:
     void on_resigned(PartitionIndex partition) { runtime_.on_resigned(partition); }
     // A topic is gone, from the image; to be told on every shard.
     void on_topic_deleted(const std::string& name, Uuid topic_id);
+    // Topics whose partitions changed, that came or went; the image that says so is already current.
+    void on_topics_changed(const std::set<std::string>& topics, bool has_new_topics);
 
     PartitionIndex partition_of(std::string_view group_id) const {
         return partition_for_key(group_id, placement_.partition_count());
@@ -58,6 +64,9 @@ public:
     void delete_offsets(OffsetDeleteRequest request, Completion<Result<OffsetDeleteResult>> done);
     void end_transaction(GroupMarkerRequest request, Completion<Result<ErrorCode>> done);
     void describe(DescribeRequest request, Completion<Result<DescribedGroup>> done);
+    void consumer_heartbeat(ConsumerHeartbeatRequest request,
+                            Completion<Result<ConsumerHeartbeatResult>> done);
+    void describe_consumer(DescribeConsumerRequest request, Completion<Result<DescribedConsumerGroup>> done);
     void remove(DeleteRequest request, Completion<Result<ErrorCode>> done);
     // All groups of all shards, sorted by id; coordinator_load_in_progress while any partition loads.
     void list(ListFilter filter, Completion<Result<std::vector<ListedGroup>>> done);
@@ -84,6 +93,7 @@ private:
     const GroupConfig config_;
     io::ShardPorts ports_;
     const PartitionPlacement& placement_;
+    const metadata::ImageSource& images_;
     std::vector<GroupCoordinator*> shards_;
     Runtime<GroupMachine> runtime_;
 };

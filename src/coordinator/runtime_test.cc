@@ -161,8 +161,8 @@ TEST(GroupCoordinator, GroupsAreFoundOnAnyShard) {
 
 TEST(GroupCoordinator, OtherProtocolsAreLeftAlone) {
     TestWorld world({});
-    // ConsumerGroupMetadata of GroupId-1, epoch 1: a KIP-848 group.
-    const std::string_view key("\0\3\0\11GroupId-1", 13);
+    // ShareGroupMetadata of GroupId-1, epoch 1.
+    const std::string_view key("\0\13\0\11GroupId-1", 13);
     const std::string_view value("\0\0\0\0\0\1\0", 7);
     const auto own = [](std::string_view text) {
         const auto bytes = as_bytes(text);

@@ -169,6 +169,43 @@ private:
     std::uint32_t shards_;
 };
 
+// Topics that tests make: each change is a new image.
+class TestTopics final : public metadata::ImageSource {
+public:
+    Ref<const metadata::Image> current() const override { return image_; }
+    void put_topic(const std::string& name, std::int32_t partitions) {
+        auto state = metadata::ClusterState(*image_);
+        const auto* known = state.topic(name);
+        auto topic = make_ref<metadata::Topic>(name, known == nullptr ? Uuid{21, ++topics_} : known->id);
+        for (std::int32_t i = 0; i < partitions; ++i) topic->partitions.set(PartitionIndex{i}, {});
+        state.topics_by_id.set(topic->id, topic);
+        state.topics_by_name.set(name, topic);
+        publish(std::move(state));
+    }
+    void remove_topic(const std::string& name) {
+        auto state = metadata::ClusterState(*image_);
+        state.topics_by_id.erase(state.topic(name)->id);
+        state.topics_by_name.erase(name);
+        publish(std::move(state));
+    }
+    void put_group_config(const std::string& group, const std::string& key, const std::string& value) {
+        auto state = metadata::ClusterState(*image_);
+        metadata::ConfigMap configs;
+        configs.set(key, value);
+        state.configs.set({.type = metadata::ConfigResourceType::group, .name = group}, configs);
+        publish(std::move(state));
+    }
+
+private:
+    void publish(metadata::ClusterState state) {
+        const metadata::Provenance provenance{.last_contained_offset = Offset{++version_}};
+        image_ = make_ref<metadata::Image>(std::move(state), provenance, "cluster");
+    }
+    std::uint64_t topics_ = 0;
+    std::int64_t version_ = 0;
+    Ref<const metadata::Image> image_ = metadata::Image::empty("cluster");
+};
+
 // A broker that leads all partitions of __consumer_offsets. The first shard answers the tests.
 class TestWorld {
 public:
@@ -185,7 +222,8 @@ public:
                 GroupCoordinator::Options{.config = options.config,
                                           .ports = {ShardId{shard}, loop, loop, loop, loop, disk_, network_},
                                           .writer = log,
-                                          .placement = placement}));
+                                          .placement = placement,
+                                          .images = images}));
         std::vector<GroupCoordinator*> shards;
         for (const auto& coordinator : coordinators_) shards.push_back(coordinator.get());
         for (auto* coordinator : shards) coordinator->connect(shards);
@@ -222,6 +260,7 @@ public:
     TestLoop loop;
     TestLog log;
     TestPlacement placement;
+    TestTopics images;
 
 private:
     const Options options_;

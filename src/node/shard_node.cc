@@ -1,16 +1,53 @@
 #include "node/shard_node.h"
 
 #include <algorithm>
+#include <cctype>
+#include <set>
+#include <string>
 
 namespace gregor::node {
 namespace {
 
-coordinator::GroupConfig group_config(const Settings& settings) {
+coordinator::MigrationPolicy migration_policy(std::string_view text) {
+    std::string name;
+    for (const char c : text) name.push_back(static_cast<char>(std::tolower(static_cast<unsigned char>(c))));
+    if (name == "disabled") return coordinator::MigrationPolicy::disabled;
+    if (name == "upgrade") return coordinator::MigrationPolicy::upgrade;
+    if (name == "downgrade") return coordinator::MigrationPolicy::downgrade;
+    return coordinator::MigrationPolicy::bidirectional;
+}
+
+coordinator::ConsumerGroupConfig consumer_group_config(const Settings& settings) {
+    const auto number32 = [&](std::string_view key) {
+        return static_cast<std::int32_t>(settings.number(key));
+    };
+    coordinator::ConsumerGroupConfig config;
+    config.session_timeout_ms = number32("group.consumer.session.timeout.ms");
+    config.min_session_timeout_ms = number32("group.consumer.min.session.timeout.ms");
+    config.max_session_timeout_ms = number32("group.consumer.max.session.timeout.ms");
+    config.heartbeat_interval_ms = number32("group.consumer.heartbeat.interval.ms");
+    config.min_heartbeat_interval_ms = number32("group.consumer.min.heartbeat.interval.ms");
+    config.max_heartbeat_interval_ms = number32("group.consumer.max.heartbeat.interval.ms");
+    config.assignment_interval_ms = number32("group.consumer.assignment.interval.ms");
+    config.min_assignment_interval_ms = number32("group.consumer.min.assignment.interval.ms");
+    config.max_assignment_interval_ms = number32("group.consumer.max.assignment.interval.ms");
+    config.max_size = number32("group.consumer.max.size");
+    config.regex_refresh_interval_ms = number32("group.consumer.regex.refresh.interval.ms");
+    config.migration = migration_policy(settings.text("group.consumer.migration.policy"));
+    std::vector<std::string> assignors;
+    for (const auto name : settings.list("group.consumer.assignors"))
+        if (std::ranges::find(config.assignors, name) != config.assignors.end()) assignors.emplace_back(name);
+    if (!assignors.empty()) config.assignors = std::move(assignors);
+    return config;
+}
+
+coordinator::GroupConfig group_config(const Settings& settings, BrokerId node_id) {
     constexpr std::int64_t k_ms_per_minute = 60'000;
     const auto number32 = [&](std::string_view key) {
         return static_cast<std::int32_t>(settings.number(key));
     };
     coordinator::GroupConfig config;
+    config.node_id = std::to_string(node_id.value());
     config.min_session_timeout_ms = number32("group.min.session.timeout.ms");
     config.max_session_timeout_ms = number32("group.max.session.timeout.ms");
     config.initial_rebalance_delay_ms = number32("group.initial.rebalance.delay.ms");
@@ -19,6 +56,7 @@ coordinator::GroupConfig group_config(const Settings& settings) {
     config.offsets_retention_ms = settings.number("offsets.retention.minutes") * k_ms_per_minute;
     config.retention_check_interval_ms = settings.number("offsets.retention.check.interval.ms");
     config.offsets_partitions = number32("offsets.topic.num.partitions");
+    config.consumer = consumer_group_config(settings);
     return config;
 }
 
@@ -101,10 +139,11 @@ ShardNode::ShardNode(const io::ShardPorts& ports, const NodeParts& parts,
                                .self = parts.config.node_id,
                                .shard_count = ports.shards.count(),
                                .partitions_when_created = parts.config.auto_topics.transaction_partitions}),
-      groups_({.config = group_config(parts.config.settings),
+      groups_({.config = group_config(parts.config.settings, parts.config.node_id),
                .ports = ports,
                .writer = partition_writer_,
-               .placement = offsets_placement_}),
+               .placement = offsets_placement_,
+               .images = image_}),
       auto_topics_(*channel_, parts.config.auto_topics),
       producer_ids_(
           {.ports = ports, .broker_id = parts.config.node_id, .images = image_, .controller = *channel_}),
@@ -172,10 +211,24 @@ void ShardNode::connect(const std::vector<std::unique_ptr<ShardNode>>& shards) {
     client_quotas_.connect(std::move(client_quotas));
 }
 
+namespace {
+
+std::set<std::string> changed_topics(const metadata::Image& image, const metadata::Changes& changes) {
+    std::set<std::string> names;
+    for (const auto& [id, topic] : changes.deleted_topics) names.insert(topic->name);
+    for (const auto& [id, partitions] : changes.changed_partitions)
+        if (const auto* topic = image.topic(id); topic != nullptr) names.insert(topic->name);
+    return names;
+}
+
+}  // namespace
+
 void ShardNode::on_image(const Ref<const metadata::Image>& image, const metadata::Changes& changes) {
     image_.set(image);
     if (changes.client_quotas) client_quotas_.on_image(*image);
     replica_shard_.on_image(image, changes);
+    if (const auto topics = changed_topics(*image, changes); !topics.empty())
+        groups_.on_topics_changed(topics, !changes.created_topics.empty());
     for (const auto& [id, topic] : changes.deleted_topics) groups_.on_topic_deleted(topic->name, id);
 }
 

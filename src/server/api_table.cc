@@ -9,6 +9,8 @@
 #include "gen/api/alter_configs.h"
 #include "gen/api/alter_replica_log_dirs.h"
 #include "gen/api/api_versions.h"
+#include "gen/api/consumer_group_describe.h"
+#include "gen/api/consumer_group_heartbeat.h"
 #include "gen/api/create_acls.h"
 #include "gen/api/create_delegation_token.h"
 #include "gen/api/delete_acls.h"
@@ -50,6 +52,7 @@
 #include "gen/api/write_txn_markers.h"
 #include "server/call.h"
 #include "server/handlers/admin_handlers.h"
+#include "server/handlers/consumer_groups.h"
 #include "server/handlers/handlers.h"
 #include "server/handlers/metered_fetch.h"
 
@@ -187,6 +190,12 @@ constexpr auto k_rows = std::to_array<ServedApi>({
     {.key = ApiKey::list_transactions,
      .run = HANDLED(list_transactions, ListTransactions),
      .authorisation = "transactional_id describe, else hidden"},
+    {.key = ApiKey::consumer_group_heartbeat,
+     .run = HANDLED(consumer_group_heartbeat, ConsumerGroupHeartbeat),
+     .authorisation = "group read; topic describe"},
+    {.key = ApiKey::consumer_group_describe,
+     .run = HANDLED(consumer_group_describe, ConsumerGroupDescribe),
+     .authorisation = "group describe; topic describe"},
     {.key = ApiKey::list_config_resources,
      .run = HANDLED(list_config_resources, ListConfigResources),
      .authorisation = "cluster describe_configs"},

@@ -7,6 +7,7 @@
 #include "base/fault.h"
 #include "base/format.h"
 #include "base/log.h"
+#include "coordinator/group/consumer/consumer_protocol.h"
 
 namespace gregor::coordinator {
 
@@ -61,6 +62,52 @@ ClassicGroup::ClassicGroup(std::string id, const GroupConfig& config, const Stor
     else if (!members_.empty())
         leader_id_ = members_.begin()->first;
     read_subscriptions();
+}
+
+ClassicGroup::ClassicGroup(std::string id, const GroupConfig& config, Converted converted,
+                           std::int64_t wall_clock_ms)
+    : id_(std::move(id)),
+      config_(config),
+      state_(ClassicGroupState::stable),
+      state_timestamp_ms_(wall_clock_ms),
+      generation_(converted.generation),
+      protocol_type_(k_consumer_protocol_type) {
+    ASSERT(!converted.members.empty());
+    leader_id_ = converted.members.front().id;
+    for (auto& member : converted.members) {
+        if (member.instance_id) static_members_[*member.instance_id] = member.id;
+        members_.emplace(member.id, std::move(member));
+    }
+    protocol_ = select_protocol();
+    read_subscriptions();
+}
+
+const OwnedBytes& ClassicGroup::subscription_of(const std::string& member_id) const {
+    return members_.at(member_id).metadata(protocol_.value_or(""));
+}
+
+void ClassicGroup::assign(const std::string& member_id, OwnedBytes assignment) {
+    members_.at(member_id).assignment = std::move(assignment);
+}
+
+void ClassicGroup::on_downgraded(bool rebalances, Turn& turn) {
+    for (auto& [id, member] : members_) watch_session(member, turn);
+    if (!rebalances) return;
+    history_.start({.cause = RebalanceCause::member_left, .now_ms = turn.wall_clock_ms()});
+    prepare_rebalance(turn);
+}
+
+void ClassicGroup::send_away(Turn& turn) {
+    for (auto& [id, member] : members_) {
+        if (member.join) {
+            JoinResult result;
+            result.error = ErrorCode::rebalance_in_progress;
+            result.member_id = id;
+            turn.answer(std::move(member.join), std::move(result));
+        }
+        if (member.sync)
+            turn.answer(std::move(member.sync), SyncResult{.error = ErrorCode::rebalance_in_progress});
+    }
 }
 
 StoredGroup ClassicGroup::stored() const {

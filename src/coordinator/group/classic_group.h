@@ -51,6 +51,12 @@ class ClassicGroup {
 public:
     ClassicGroup(std::string id, const GroupConfig& config, std::int64_t wall_clock_ms);
     ClassicGroup(std::string id, const GroupConfig& config, const StoredGroup& stored);
+    // Stable, of the members that a consumer group leaves behind; at least one, with a protocol in common.
+    struct Converted {
+        std::int32_t generation = 0;
+        std::vector<ClassicMember> members;
+    };
+    ClassicGroup(std::string id, const GroupConfig& config, Converted converted, std::int64_t wall_clock_ms);
 
     void join(JoinRequest request, Turn& turn, JoinDone done);
     void sync(SyncRequest request, Turn& turn, SyncDone done);
@@ -60,6 +66,12 @@ public:
     ErrorCode accept_commit(const OffsetCommitRequest& request, Turn& turn);
     DescribedGroup describe() const;
     const RebalanceHistory& history() const { return history_; }
+
+    // Before the group becomes a consumer group: who waits here is told to join again.
+    void send_away(Turn& turn);
+    void assign(const std::string& member_id, OwnedBytes assignment);
+    // After it was one, when its record is written.
+    void on_downgraded(bool rebalances, Turn& turn);
 
     void on_loaded(Turn& turn);
     void on_alarm(Turn& turn);
@@ -71,7 +83,10 @@ public:
     std::int32_t generation() const { return generation_; }
     const std::string& protocol_type() const { return protocol_type_; }  // empty: only holds offsets
     std::int64_t current_state_timestamp_ms() const { return state_timestamp_ms_; }
+    const std::optional<std::string>& protocol() const { return protocol_; }
     std::size_t member_count() const { return members_.size(); }
+    const std::map<std::string, ClassicMember>& members() const { return members_; }
+    const OwnedBytes& subscription_of(const std::string& member_id) const;  // to the group's protocol
     // The topics that the generation's members of a "consumer" group subscribe to; nothing when a
     // subscription is unreadable.
     const std::optional<std::set<std::string>>& subscribed_topics() const { return subscribed_topics_; }

@@ -7,6 +7,7 @@
 #include "base/assert.h"
 #include "base/format.h"
 #include "base/log.h"
+#include "coordinator/group/consumer/consumer_protocol.h"
 #include "coordinator/runtime.h"
 
 namespace gregor::coordinator {
@@ -28,6 +29,9 @@ bool equals_ignoring_case(std::string_view a, std::string_view b) {
         return std::tolower(static_cast<unsigned char>(x)) == std::tolower(static_cast<unsigned char>(y));
     });
 }
+
+constexpr std::string_view k_classic = "classic";
+constexpr std::string_view k_consumer = "consumer";
 
 bool passes(const std::vector<std::string>& filter, std::string_view value) {
     return filter.empty() || std::ranges::any_of(filter, [&](const std::string& wanted) {
@@ -53,14 +57,20 @@ void GroupMachine::join(JoinRequest request, Turn& turn, Done<JoinResult> done) 
     }
     if (auto* group = find(request.group_id); group != nullptr)
         return group->join(std::move(request), turn, std::move(done));
+    const auto* consumer = find_consumer(request.group_id);
+    if (consumer != nullptr && !consumer->is_empty())
+        return join_consumer_group(std::move(request), turn, std::move(done));
     if (!request.member_id.empty()) {
         refused.error = ErrorCode::unknown_member_id;
         return turn.answer(std::move(done), std::move(refused));
     }
+    std::vector<CoordinatorRecord> records;
+    if (consumer != nullptr)
+        for (const auto& change : consumer->tombstones())
+            records.push_back(record_of(request.group_id, change));
     // The record makes the group exist, before anybody hears of it.
     const auto group_id = request.group_id;
     auto& group = groups_.try_emplace(group_id, group_id, config_, turn.wall_clock_ms()).first->second;
-    std::vector<CoordinatorRecord> records;
     records.push_back(group.record());
     if (const auto appended = turn.append(std::move(records)); !appended) {
         groups_.erase(group_id);
@@ -73,19 +83,31 @@ void GroupMachine::join(JoinRequest request, Turn& turn, Done<JoinResult> done) 
 void GroupMachine::sync(SyncRequest request, Turn& turn, Done<SyncResult> done) {
     if (auto* group = find(request.group_id); group != nullptr)
         return group->sync(std::move(request), turn, std::move(done));
+    if (const auto* group = find_consumer(request.group_id); group != nullptr) {
+        auto result = sync_in_consumer_group(*group, request, turn);
+        return turn.answer(std::move(done), std::move(result));
+    }
     turn.answer(std::move(done), SyncResult{.error = ErrorCode::unknown_member_id});
 }
 
 void GroupMachine::heartbeat(const HeartbeatRequest& request, Turn& turn, Done<ErrorCode> done) {
-    auto* group = find(request.group_id);
-    turn.answer(std::move(done),
-                group == nullptr ? ErrorCode::unknown_member_id : group->heartbeat(request, turn));
+    auto error = ErrorCode::unknown_member_id;
+    if (auto* group = find(request.group_id); group != nullptr)
+        error = group->heartbeat(request, turn);
+    else if (const auto* consumer = find_consumer(request.group_id); consumer != nullptr)
+        error = heartbeat_in_consumer_group(*consumer, request, turn);
+    turn.answer(std::move(done), std::move(error));
 }
 
 void GroupMachine::leave(const LeaveRequest& request, Turn& turn, Done<LeaveResult> done) {
     if (auto* group = find(request.group_id); group != nullptr) {
         auto result = group->leave(request, turn);
         return turn.answer(std::move(done), std::move(result));
+    }
+    if (const auto* group = find_consumer(request.group_id); group != nullptr) {
+        auto result = leave_as_classic(*group, request, turn);
+        if (!result) return done(std::unexpected(std::move(result).error()));
+        return turn.answer(std::move(done), std::move(*result));
     }
     LeaveResult result;
     for (const auto& member : request.members)
@@ -100,6 +122,8 @@ void GroupMachine::leave(const LeaveRequest& request, Turn& turn, Done<LeaveResu
 ErrorCode GroupMachine::check_commit(const OffsetCommitRequest& request, Turn& turn) {
     if (is_other(request.group_id)) return request.unknown_group_error;
     if (auto* group = find(request.group_id); group != nullptr) return group->accept_commit(request, turn);
+    if (const auto* group = find_consumer(request.group_id); group != nullptr)
+        return check_consumer_commit(*group, request);
     return request.generation < 0 ? ErrorCode::none : request.unknown_group_error;
 }
 
@@ -178,6 +202,8 @@ std::vector<OffsetFetchResult::Topic> GroupMachine::fetch_all(const OffsetFetchR
 void GroupMachine::fetch_offsets(const OffsetFetchRequest& request, Turn& turn,
                                  Done<OffsetFetchResult> done) {
     OffsetFetchResult result;
+    result.error = check_fetch(request);
+    if (result.error != ErrorCode::none) return turn.answer(std::move(done), std::move(result));
     if (!request.topics) {
         result.topics = fetch_all(request);
         return turn.answer(std::move(done), std::move(result));
@@ -205,28 +231,40 @@ void GroupMachine::describe(const DescribeRequest& request, Turn& turn, Done<Des
     DescribedGroup missing;
     missing.group_id = group_id;
     missing.error = ErrorCode::group_id_not_found;
-    missing.error_message = is_other(group_id) ? "Group " + group_id + " is not a classic group."
-                                               : "Group " + group_id + " not found.";
+    const bool is_another = is_other(group_id) || consumer_groups_.contains(group_id);
+    missing.error_message =
+        is_another ? "Group " + group_id + " is not a classic group." : "Group " + group_id + " not found.";
     turn.answer(std::move(done), std::move(missing));
 }
 
 std::vector<ListedGroup> GroupMachine::list(const ListFilter& filter) const {
     std::vector<ListedGroup> listed;
-    if (!passes(filter.types, "classic")) return listed;
-    for (const auto& [id, group] : groups_)
-        if (const auto state = state_name(group.state()); passes(filter.states, state))
-            listed.push_back(
-                {.group_id = id, .protocol_type = group.protocol_type(), .state = state, .type = "classic"});
+    const auto add = [&](const std::string& id, const std::string& protocol_type, std::string_view state,
+                         std::string_view type) {
+        if (passes(filter.states, state))
+            listed.push_back({.group_id = id, .protocol_type = protocol_type, .state = state, .type = type});
+    };
+    if (passes(filter.types, k_classic))
+        for (const auto& [id, group] : groups_)
+            add(id, group.protocol_type(), state_name(group.state()), k_classic);
+    if (passes(filter.types, k_consumer))
+        for (const auto& [id, group] : consumer_groups_)
+            add(id, std::string(k_consumer_protocol_type), state_name(group.state()), k_consumer);
     return listed;
 }
 
 void GroupMachine::remove(const std::string& group_id, Turn& turn, Done<ErrorCode> done) {
     const auto* group = find(group_id);
-    if (group == nullptr) return turn.answer(std::move(done), ErrorCode::group_id_not_found);
-    if (!group->is_empty()) return turn.answer(std::move(done), ErrorCode::non_empty_group);
+    const auto* consumer = find_consumer(group_id);
+    if (group == nullptr && consumer == nullptr)
+        return turn.answer(std::move(done), ErrorCode::group_id_not_found);
+    const bool is_empty = group != nullptr ? group->is_empty() : consumer->is_empty();
+    if (!is_empty) return turn.answer(std::move(done), ErrorCode::non_empty_group);
     std::vector<CoordinatorRecord> records;
     for (const auto& key : offsets_.keys(group_id)) records.push_back(offset_tombstone(group_id, key));
-    records.push_back(group_tombstone(group_id));
+    if (group != nullptr) records.push_back(group_tombstone(group_id));
+    if (consumer != nullptr)
+        for (const auto& change : consumer->tombstones()) records.push_back(record_of(group_id, change));
     if (const auto appended = append_tombstones(std::move(records), turn); !appended)
         return done(std::unexpected(client_error_of(appended.error())));
     turn.answer(std::move(done), ErrorCode::none);
@@ -240,6 +278,8 @@ Status GroupMachine::apply(const RecordView& record) {
         apply(*offset, record.producer_id);
     else if (const auto* group = std::get_if<GroupRecord>(&parsed))
         apply(*group);
+    else if (const auto* consumer = std::get_if<ConsumerGroupRecord>(&parsed))
+        apply(*consumer);
     else if (const auto* other = std::get_if<OtherGroupRecord>(&parsed))
         apply(*other);
     return {};
@@ -249,7 +289,7 @@ Status GroupMachine::apply(const RecordView& record) {
 void GroupMachine::apply(const OffsetRecord& record, ProducerId producer_id) {
     if (!record.value) return offsets_.erase(record.group_id, record.key);
     offsets_.put(record.group_id, record.key, *record.value, producer_id);
-    if (!is_other(record.group_id))
+    if (!is_other(record.group_id) && !consumer_groups_.contains(record.group_id))
         groups_.try_emplace(record.group_id, record.group_id, config_, record.value->commit_timestamp_ms);
 }
 
@@ -265,13 +305,35 @@ void GroupMachine::apply(const GroupRecord& record) {
     }
     groups_.erase(record.group_id);
     other_groups_.erase(record.group_id);
+    forget_consumer(record.group_id);
     groups_.try_emplace(record.group_id, record.group_id, config_, *record.value);
+}
+
+// Tombstones of a group that is gone, or that compaction has taken apart, say nothing.
+void GroupMachine::apply(const ConsumerGroupRecord& record) {
+    const bool ends_group =
+        std::holds_alternative<GroupEpochChange>(record.change) && is_tombstone(record.change);
+    if (ends_group) return forget_consumer(record.group_id);
+    auto* group = find_consumer(record.group_id);
+    if (group == nullptr) {
+        if (is_tombstone(record.change)) return;
+        groups_.erase(record.group_id);
+        other_groups_.erase(record.group_id);
+        group = &consumer_groups_.try_emplace(record.group_id, record.group_id).first->second;
+    }
+    group->apply(record.change);
+}
+
+void GroupMachine::forget_consumer(const std::string& group_id) {
+    consumer_groups_.erase(group_id);
+    consumer_timers_.erase(group_id);
 }
 
 void GroupMachine::apply(const OtherGroupRecord& record) {
     if (record.exists) {
         other_groups_.insert(record.group_id);
         groups_.erase(record.group_id);
+        forget_consumer(record.group_id);
         return;
     }
     other_groups_.erase(record.group_id);
@@ -283,13 +345,16 @@ void GroupMachine::apply_marker(ProducerId producer_id, bool committed) {
 
 void GroupMachine::on_loaded(Turn& turn) {
     is_loaded_ = true;
+    newest_topics_version_ = images_.current()->provenance.last_contained_offset.value();
     for (auto& [id, group] : groups_) group.on_loaded(turn);
-    if (!groups_.empty()) watch_retention(turn);
+    for (const auto& [id, group] : consumer_groups_) watch_loaded(group, turn);
+    if (!groups_.empty() || !consumer_groups_.empty()) watch_retention(turn);
 }
 
 void GroupMachine::on_alarm(const std::string& key, Turn& turn) {
     if (key.empty()) return expire_offsets(turn);
-    if (auto* group = find(key); group != nullptr) group->on_alarm(turn);
+    if (auto* group = find(key); group != nullptr) return group->on_alarm(turn);
+    on_consumer_alarm(key, turn);
 }
 
 void GroupMachine::on_unload(const Error& why) {
@@ -300,6 +365,11 @@ void GroupMachine::check_invariants() const {
     for (const auto& [id, group] : groups_) {
         ASSERT(group.id() == id);
         ASSERT(!other_groups_.contains(id));
+        group.check_invariants();
+    }
+    for (const auto& [id, group] : consumer_groups_) {
+        ASSERT(group.id() == id);
+        ASSERT(!groups_.contains(id) && !other_groups_.contains(id));
         group.check_invariants();
     }
 }

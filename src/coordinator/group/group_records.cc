@@ -1,80 +1,25 @@
 #include "coordinator/group/group_records.h"
 
-#include <fmt/format.h>
-
 #include <utility>
 
-#include "base/assert.h"
-#include "gen/group/consumer_group_metadata.h"
+#include "coordinator/group/record_codec.h"
 #include "gen/group/group_metadata.h"
 #include "gen/group/legacy_offset_commit.h"
 #include "gen/group/offset_commit.h"
 #include "gen/group/share_group_metadata.h"
 #include "gen/group/streams_group_metadata.h"
 #include "protocol/reader.h"
-#include "protocol/writer.h"
 
 namespace gregor::coordinator {
 namespace {
 
 using protocol::Reader;
-using protocol::Writer;
 
 // What Kafka 4.3 writes, which is not always the newest that it reads. An offset with an expiry of its own is
 // written in version 1, the only one that has a place for it.
 constexpr std::int16_t k_offset_version = 4;
 constexpr std::int16_t k_offset_version_with_expiry = 1;
 constexpr std::int16_t k_group_version = 3;
-
-template <class Message>
-OwnedBytes encode(std::int16_t prefix, const Message& message, std::int16_t version) {
-    Writer writer;
-    writer.i16(prefix);
-    message.encode(writer, version);
-    ASSERT_MSG(!writer.failed(), writer.why());
-    return writer.take().flatten();
-}
-
-template <class Key>
-OwnedBytes encode_key(const Key& key) {
-    return encode(Key::k_api_key, key, 0);
-}
-
-template <class Value>
-OwnedBytes encode_value(const Value& value, std::int16_t version) {
-    return encode(version, value, version);
-}
-
-template <class Message>
-Result<Message> finish(Reader& reader, Message message, const char* name) {
-    if (reader.failed()) return fail(ErrorCode::corrupt_message, fmt::format("{}: {}", name, reader.why()));
-    return message;
-}
-
-template <class Key>
-Result<Key> decode_key(Reader& reader, const char* name) {
-    Key key;
-    key.decode(reader, 0);
-    return finish(reader, std::move(key), name);
-}
-
-template <class Value>
-Result<Value> decode_value(Bytes bytes, const char* name) {
-    Reader reader(bytes);
-    const auto version = reader.i16();
-    if (version < Value::k_min_version || version > Value::k_max_version)
-        return fail(
-            ErrorCode::unsupported_version,
-            fmt::format("{}: value version {} is unknown; it was written by a newer broker", name, version));
-    Value value;
-    value.decode(reader, version);
-    return finish(reader, std::move(value), name);
-}
-
-std::optional<std::string> owned(std::optional<std::string_view> text) {
-    return text ? std::optional<std::string>(*text) : std::nullopt;
-}
-OwnedBytes owned(Bytes bytes) { return {bytes.begin(), bytes.end()}; }
 
 Result<ParsedRecord> parse_legacy_offset(Reader& key_reader, const RecordView& record) {
     const auto key = TRY(decode_key<msg::LegacyOffsetCommitKey>(key_reader, "LegacyOffsetCommitKey"));
@@ -143,12 +88,11 @@ Result<ParsedRecord> parse_record(const RecordView& record) {
     Reader reader(record.key);
     const auto type = reader.i16();
     if (reader.failed()) return fail(ErrorCode::corrupt_message, "a record without a type");
+    if (is_consumer_group_record(type)) return TRY(parse_consumer_group_record(type, reader, record.value));
     switch (type) {
         case msg::LegacyOffsetCommitKey::k_api_key: return parse_legacy_offset(reader, record);
         case msg::OffsetCommitKey::k_api_key: return parse_offset(reader, record);
         case msg::GroupMetadataKey::k_api_key: return parse_group(reader, record);
-        case msg::ConsumerGroupMetadataKey::k_api_key:
-            return parse_other_group<msg::ConsumerGroupMetadataKey>(reader, record);
         case msg::ShareGroupMetadataKey::k_api_key:
             return parse_other_group<msg::ShareGroupMetadataKey>(reader, record);
         case msg::StreamsGroupMetadataKey::k_api_key:

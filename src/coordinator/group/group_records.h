@@ -1,4 +1,5 @@
-// The records of __consumer_offsets that classic groups and offsets are made of, in Kafka's schemas.
+// The records of __consumer_offsets, in Kafka's schemas: those of classic groups and offsets here, those of
+// consumer groups in consumer/consumer_records.h.
 // docs/formats/consumer-offsets.md shows the bytes.
 #pragma once
 
@@ -9,6 +10,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "coordinator/group/consumer/consumer_records.h"
 #include "coordinator/group/types.h"
 #include "coordinator/state_machine.h"
 
@@ -44,7 +46,7 @@ struct GroupRecord {
     std::string group_id;
     std::optional<StoredGroup> value;
 };
-// The group belongs to a protocol that is not served here (KIP-848, share, streams); `exists` is false for
+// The group belongs to a protocol that is not served here (share, streams); `exists` is false for
 // the tombstone of its metadata.
 struct OtherGroupRecord {
     std::string group_id;
@@ -53,7 +55,8 @@ struct OtherGroupRecord {
 // Everything else: stays in the log, says nothing here.
 struct IgnoredRecord {};
 
-using ParsedRecord = std::variant<IgnoredRecord, OffsetRecord, GroupRecord, OtherGroupRecord>;
+using ParsedRecord =
+    std::variant<IgnoredRecord, OffsetRecord, GroupRecord, ConsumerGroupRecord, OtherGroupRecord>;
 
 // Unknown record types are ignored; a damaged record or an unknown value version of a known type is an error.
 Result<ParsedRecord> parse_record(const RecordView& record);

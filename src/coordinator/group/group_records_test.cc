@@ -100,11 +100,11 @@ TEST(GroupRecords, GroupOfTheNewestVersion) {
 TEST(GroupRecords, TombstonesAndTypesThatAreNotServed) {
     EXPECT_FALSE(std::get<OffsetRecord>(*parse(k_offset_key, std::nullopt)).value.has_value());
     EXPECT_FALSE(std::get<GroupRecord>(*parse(k_group_key, std::nullopt)).value.has_value());
-    // ConsumerGroupMetadataKey of GroupId-1.
-    const auto other = parse("0003000947726f757049642d31", "0000");
+    // ShareGroupMetadataKey of GroupId-1.
+    const auto other = parse("000b000947726f757049642d31", "0000");
     EXPECT_EQ(std::get<OtherGroupRecord>(*other).group_id, "GroupId-1");
     EXPECT_TRUE(std::get<OtherGroupRecord>(*other).exists);
-    EXPECT_FALSE(std::get<OtherGroupRecord>(*parse("0003000947726f757049642d31", std::nullopt)).exists);
+    EXPECT_FALSE(std::get<OtherGroupRecord>(*parse("000b000947726f757049642d31", std::nullopt)).exists);
     EXPECT_TRUE(std::holds_alternative<IgnoredRecord>(*parse("0063ffff", "00")));
 }
 

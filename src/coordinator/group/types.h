@@ -18,6 +18,26 @@
 
 namespace gregor::coordinator {
 
+// Whether groups may change between the protocols while they have members (group.consumer.migration.policy).
+enum class MigrationPolicy : std::uint8_t { disabled, upgrade, downgrade, bidirectional };
+
+// group.consumer.*
+struct ConsumerGroupConfig {
+    std::int32_t session_timeout_ms = 45'000;
+    std::int32_t min_session_timeout_ms = 45'000;
+    std::int32_t max_session_timeout_ms = 60'000;
+    std::int32_t heartbeat_interval_ms = 5'000;
+    std::int32_t min_heartbeat_interval_ms = 5'000;
+    std::int32_t max_heartbeat_interval_ms = 15'000;
+    std::int32_t assignment_interval_ms = 1'000;
+    std::int32_t min_assignment_interval_ms = 0;
+    std::int32_t max_assignment_interval_ms = 15'000;
+    std::int32_t max_size = INT32_MAX;
+    std::vector<std::string> assignors = {"uniform", "range"};  // at least one; the first is the default
+    MigrationPolicy migration = MigrationPolicy::bidirectional;
+    std::int32_t regex_refresh_interval_ms = 600'000;
+};
+
 // The settings of the group coordinator, with Kafka's names and defaults.
 struct GroupConfig {
     std::int32_t min_session_timeout_ms = 6'000;         // group.min.session.timeout.ms
@@ -28,6 +48,8 @@ struct GroupConfig {
     std::int64_t offsets_retention_ms = 604'800'000;     // offsets.retention.minutes
     std::int64_t retention_check_interval_ms = 600'000;  // offsets.retention.check.interval.ms
     std::int32_t offsets_partitions = 50;                // offsets.topic.num.partitions
+    ConsumerGroupConfig consumer = {};
+    std::string node_id = {};  // whose dynamic broker configs count
 };
 
 inline constexpr std::int32_t k_no_generation = -1;
@@ -156,6 +178,7 @@ struct OffsetCommitRequest {
     std::optional<std::string> instance_id;
     std::optional<std::int64_t> retention_time_ms;
     ErrorCode unknown_group_error = ErrorCode::group_id_not_found;  // below v9: illegal_generation
+    bool knows_member_epochs = true;                                // v9+ (KIP-848)
     std::optional<TransactionStamp> transaction;  // set: the offsets count when it commits (TxnOffsetCommit)
     std::vector<Topic> topics;
 };

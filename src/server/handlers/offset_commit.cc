@@ -13,7 +13,7 @@
 namespace gregor::server {
 namespace {
 
-constexpr std::int16_t k_version_group_id_not_found = 9;
+constexpr std::int16_t k_version_member_epochs = 9;
 constexpr std::int16_t k_version_topic_ids = 10;
 
 // Why a topic's offsets do not reach the coordinator, or its entry in the image.
@@ -89,7 +89,8 @@ Commit prepare(const msg::OffsetCommitRequest& request, const RequestContext& co
     commit.request.member_id = request.member_id;
     commit.request.instance_id = owned(request.group_instance_id);
     if (request.retention_time_ms != -1) commit.request.retention_time_ms = request.retention_time_ms;
-    if (context.api_version() < k_version_group_id_not_found)
+    commit.request.knows_member_epochs = context.api_version() >= k_version_member_epochs;
+    if (!commit.request.knows_member_epochs)
         commit.request.unknown_group_error = ErrorCode::illegal_generation;
     const auto image = context.services().images.current();
     for (const auto& topic : request.topics) add_topic(topic, check_topic(topic, *image, context), commit);
