@@ -60,7 +60,6 @@ def main() -> int:
     arguments = options.parser(__doc__).parse_args()
     report = Report("api_table")
     with Broker(arguments.broker, "api-table") as broker:
-        broker.start()
         for listener, port in zip(LISTENERS, (broker.port, broker.controller_port)):
             report.run(f"the {listener}'s listener", same_but_for_the_list, port, listener, broker.flavour == "peer")
     return report.finish()
