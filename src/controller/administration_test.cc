@@ -342,6 +342,8 @@ TEST_F(Quotas, RefuseWhatCannotBe) {
     EXPECT_EQ(alter({{"user", "bob"}}, {{"producer_byte_rate", 0}}), "42 0");
     EXPECT_EQ(alter({{"user", "bob"}}, {{"producer_byte_rate", -5}}), "42 0");
     EXPECT_EQ(alter({{"user", "bob"}}, {{"producer_byte_rate", 1.5}}), "42 0");
+    EXPECT_EQ(alter({{"user", "ann"}}, {{"producer_byte_rate", 1e-7}}), "0 1");
+    EXPECT_EQ(alter({{"user", "ann"}}, {{"producer_byte_rate", 1.9999999}}), "0 1");
     EXPECT_EQ(alter({{"user", "bob"}}, {{"producer_byte_rate", 1e300}}), "42 0");
     EXPECT_EQ(alter({{"user", "bob"}}, {{"producer_byte_rate", std::nan("")}}), "42 0");  // Kafka takes it
     EXPECT_EQ(alter({{"user", "bob"}}, {{"producer_byte_rate", 1}, {"producer_byte_rate", 2}}), "42 0");
@@ -409,6 +411,7 @@ TEST_F(Scram, CredentialsAsThePeerTakesThem) {
     EXPECT_EQ(alter({}, {{"bob", 9}, {"bob", 1}}), "bob:33 0");
     EXPECT_EQ(alter({}, {{"bob", 1}, {"bob", 9}}), "bob:92 0");
     EXPECT_EQ(alter({{"eve", 2}, {"eve", 2}}, {{"eve", 2}}), "eve:92 0");
+    EXPECT_EQ(alter({}, {{"carl", 1, 4096, ""}, {"carl", 1}}), "carl:92 0");
     const auto* eve = world.controller.state().scram_credentials.find(metadata::ScramKey{2, "eve"});
     ASSERT_NE(eve, nullptr);
     EXPECT_EQ(eve->iterations, 8192);

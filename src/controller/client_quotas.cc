@@ -22,6 +22,8 @@ using metadata::QuotaEntity;
 
 constexpr auto k_entity_types = std::to_array<std::string_view>({"client-id", "user", "ip"});  // as written
 
+constexpr double k_rounding = 1e-6;  // so near a whole number a value is one, also near zero
+
 std::unexpected<Error> refused(std::string why) { return fail(ErrorCode::invalid_request, std::move(why)); }
 
 // One part a type, the last one counts.
@@ -79,7 +81,8 @@ Status check_value(const QuotaEntity& entity, std::string_view name, double valu
         return refused(
             fmt::format("Proposed value for {} is too large for {}.", name, is_long ? "a LONG" : "an INT"));
     }
-    if (std::trunc(value) != value) return refused(fmt::format("{} cannot be a fractional value.", name));
+    const bool is_whole = std::abs(std::trunc(value + k_rounding) - value) <= k_rounding;
+    if (!is_whole) return refused(fmt::format("{} cannot be a fractional value.", name));
     return {};
 }
 

@@ -37,9 +37,11 @@ public:
     }
 
 private:
-    // What becomes of one user. The first trouble with one stays, whatever else the request wants of them.
+    // What becomes of one user. The first trouble with one stays, whatever else the request wants of them;
+    // a password is looked at last.
     struct User {
         Status status;
+        bool is_altered = false;
         std::optional<Slice> record;
     };
 
@@ -50,7 +52,7 @@ private:
     }
 
     Status check(std::string_view name, std::int8_t mechanism, const User& user) const {
-        if (user.record) {
+        if (user.is_altered) {
             return fail(ErrorCode::duplicate_resource,
                         "A user credential cannot be altered twice in the same request");
         }
@@ -76,6 +78,7 @@ private:
         msg::RemoveUserScramCredentialRecord record;
         record.name = deletion.name;
         record.mechanism = deletion.mechanism;
+        user.is_altered = true;
         user.record = metadata::encode_record(record, 0);
         return {};
     }
@@ -86,8 +89,8 @@ private:
             return fail(ErrorCode::unacceptable_credential, "Too few iterations");
         if (upsertion.iterations > k_iterations_max)
             return fail(ErrorCode::unacceptable_credential, "Too many iterations");
-        if (upsertion.salted_password.empty())
-            return fail(ErrorCode::unknown_server_error, "The salted password is empty");
+        user.is_altered = true;
+        if (upsertion.salted_password.empty()) return {};  // of which no key can be made
         const auto mechanism =
             upsertion.mechanism == k_sha_256 ? ScramMechanism::sha_256 : ScramMechanism::sha_512;
         const auto keys = context_.passwords.derive(mechanism, upsertion.salted_password);
@@ -106,7 +109,8 @@ private:
         auto& row = decision_.response.results.emplace_back();
         row.user = name;
         row.error_message = std::nullopt;
-        if (user.status) return decision_.records.push_back(std::move(*user.record));
+        if (user.status && user.record) return decision_.records.push_back(std::move(*user.record));
+        if (user.status) user.status = fail(ErrorCode::unknown_server_error, "The salted password is empty");
         row.error_code = user.status.error().code;
         row.error_message = decision_.keep(user.status.error().detail);
     }

@@ -93,14 +93,14 @@ Result<std::optional<std::size_t>> frame_size(Bytes bytes) {
     const auto length = load_be<std::int32_t>(bytes.data() + layout::k_batch_length);
     if (length < k_batch_length_min)
         return fail(ErrorCode::corrupt_message, fmt::format("record batch claims a length of {}", length));
-    // Kafka's sum wraps here and its buffer refuses the negative size: an unexpected exception, so this code.
-    if (length > std::numeric_limits<std::int32_t>::max() - static_cast<std::int32_t>(k_log_overhead))
-        return fail(ErrorCode::unknown_server_error,
-                    fmt::format("record batch claims a length of {}", length));
     if (bytes.size() < k_frame_header_bytes) return std::nullopt;
     const auto magic = load_be<std::int8_t>(bytes.data() + layout::k_magic);
     if (magic < 0 || magic > k_magic_max)
         return fail(ErrorCode::corrupt_message, fmt::format("record batch of unknown magic {}", magic));
+    // Kafka's sum wraps here and its buffer refuses the negative size: an unexpected exception, so this code.
+    if (length > std::numeric_limits<std::int32_t>::max() - static_cast<std::int32_t>(k_log_overhead))
+        return fail(ErrorCode::unknown_server_error,
+                    fmt::format("record batch claims a length of {}", length));
     return static_cast<std::size_t>(length) + k_log_overhead;
 }
 

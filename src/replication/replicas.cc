@@ -283,14 +283,17 @@ void Replicas::answer(std::uint64_t id) {
     auto node = fetches_.extract(id);
     auto& fetch = node.mapped();
     if (fetch.timer.value != 0) ports_.executor.cancel(fetch.timer);
-    // Each shard read as if the whole budget were its own, so that the order of the request decides who gets
-    // it. What goes costs nothing: ranges of files are no bytes, and their pages are there for the next
-    // fetch.
-    auto left = static_cast<std::size_t>(std::max(fetch.options.max_bytes, 0));
+    // Each shard read as if the whole budget were its own, and one batch too large for it allowed, so that
+    // the order of the request decides who gets it. What goes costs nothing: ranges of files are no bytes,
+    // and their pages are there for the next fetch.
+    const auto bytes_max = [](std::int32_t wanted) { return static_cast<std::size_t>(std::max(wanted, 0)); };
+    auto left = bytes_max(fetch.options.max_bytes);
     bool is_first = true;
-    for (auto& outcome : fetch.outcomes) {
+    for (std::size_t i = 0; i < fetch.outcomes.size(); ++i) {
+        auto& outcome = fetch.outcomes[i];
         if (outcome.records.empty()) continue;
-        if (!is_first && outcome.records.size() > left) outcome.records = {};
+        const auto limit = std::min(left, bytes_max(fetch.requests[i].max_bytes));
+        if (!is_first && outcome.records.size() > limit) outcome.records = {};
         is_first = false;
         left -= std::min(left, outcome.records.size());
     }

@@ -75,7 +75,10 @@ Status ProducerState::check_epoch(ProducerId id, std::int16_t epoch) const {
 Status ProducerState::check_marker(const ProducerMarker& marker, TransactionVersion version) const {
     TRY_STATUS(check_epoch(marker.producer_id, marker.epoch));
     const auto found = entries_.find(marker.producer_id);
-    if (found == entries_.end()) return {};
+    if (found == entries_.end() && marker.epoch >= records::k_no_producer_epoch) return {};
+    if (found == entries_.end())
+        return fail(ErrorCode::invalid_producer_epoch, fmt::format("producer {} has no epoch, and none is {}",
+                                                                   marker.producer_id.value(), marker.epoch));
     // With version 2 a marker bears the next epoch; the same one is a repetition, or the last there is.
     const bool is_old = marker.epoch == found->second.epoch &&
                         found->second.current_txn_first_offset != k_no_offset &&

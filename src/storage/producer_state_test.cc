@@ -82,6 +82,10 @@ TEST(ProducerState, TransactionsOpenAndEnd) {
     EXPECT_EQ(code(state.check_marker(stale)), ErrorCode::transaction_coordinator_fenced);
     state.expire(5 + 100, 100);
     EXPECT_TRUE(state.entries().empty());
+    stale.epoch = -1;
+    EXPECT_EQ(code(state.check_marker(stale)), ErrorCode::none);
+    stale.epoch = -2;  // before the epoch of who has none
+    EXPECT_EQ(code(state.check_marker(stale)), ErrorCode::invalid_producer_epoch);
 }
 
 // KIP-890: a marker of version 2 bears the next epoch.

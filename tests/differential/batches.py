@@ -75,7 +75,8 @@ def build(spec: dict) -> bytes:
     if "garbage" in spec:
         payload = bytes.fromhex(spec["garbage"])
     base_time = spec.get("base_time", BASE_TIME)
-    max_time = spec.get("max_time", base_time + max((entry.get("time", 0) for entry in records), default=0))
+    latest = base_time + max((entry.get("time", 0) for entry in records), default=0)
+    max_time = spec.get("max_time", min(max(latest, -2**63), 2**63 - 1))
     summed = struct.pack(">hiqqqhii", spec.get("attributes", 0) | codec, spec.get("last_delta", len(records) - 1), base_time,
                          max_time, spec.get("producer_id", -1), spec.get("producer_epoch", -1), spec.get("sequence", -1),
                          spec.get("count", len(records))) + payload

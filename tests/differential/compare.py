@@ -92,10 +92,10 @@ class Comparison:
             for text, word in self.own_texts[side].items():
                 value = value.replace(text, word)
         if isinstance(value, list):
+            if self.prune:  # whole elements, before the lists in them
+                value = [element for element in value if not self.prune(element)]
             if entry.is_struct:
                 value = [self.view(side, entry.fields, element, where) for element in value]
-            if self.prune:
-                value = [element for element in value if not self.prune(element)]
             if where in rules.UNORDERED:
                 value.sort(key=lambda element: self.order(side, element))
         elif isinstance(value, dict):

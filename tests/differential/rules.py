@@ -127,6 +127,8 @@ UNORDERED = {
     "AlterConfigsResponse.responses",
     "ListConfigResourcesResponse.config_resources",
     "ListGroupsResponse.groups",
+    "DescribeTransactionsResponse.transaction_states.topics",
+    "DescribeTransactionsResponse.transaction_states.topics.partitions",
     "DescribeProducersResponse.topics.partitions.active_producers",
     "ListTransactionsResponse.transaction_states",
     "ListTransactionsResponse.unknown_state_filters",

@@ -63,18 +63,22 @@ public:
 
 private:
     std::optional<TopicPartitionId> find(std::string_view name, PartitionIndex index, PartitionRow& row) {
-        if (!context_.allows(security::Operation::read, security::ResourceType::topic, name)) {
-            row.error_code = ErrorCode::topic_authorization_failed;
-            return std::nullopt;
+        if (!context_.allows(security::Operation::read, security::ResourceType::topic, name))
+            return refuse(row, {ErrorCode::topic_authorization_failed, "Topic authorization failed."});
+        if (const auto valid = metadata::check_topic_name(name); !valid) return refuse(row, valid.error());
+        const auto* topic = image_->topic(name);
+        if (topic == nullptr) {
+            return refuse(row, {ErrorCode::unknown_topic_or_partition,
+                                "This server does not host this topic-partition."});
         }
-        const auto valid = metadata::check_topic_name(name);
-        const auto* topic = valid ? image_->topic(name) : nullptr;
-        if (topic != nullptr && topic->partitions.contains(index)) return TopicPartitionId{topic->id, index};
+        if (topic->partitions.contains(index)) return TopicPartitionId{topic->id, index};
         row.error_code = ErrorCode::unknown_topic_or_partition;
-        if (!valid) {
-            row.error_code = valid.error().code;
-            row.error_message = texts_.emplace_back(valid.error().detail);
-        }
+        return std::nullopt;
+    }
+
+    std::nullopt_t refuse(PartitionRow& row, const Error& why) {
+        row.error_code = why.code;
+        row.error_message = texts_.emplace_back(why.detail);
         return std::nullopt;
     }
 

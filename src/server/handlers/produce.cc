@@ -52,8 +52,10 @@ std::optional<AppendOutcome> refuse_records(const ProduceRequest::PartitionProdu
     }
     const auto batch = records::as_v2(**first);
     if (!batch) return refused(batch.error().code, batch.error().detail);
-    if (batch->codec() == records::Codec::zstd && version < k_zstd_from) {
-        return refused(ErrorCode::unsupported_compression_type, "zstd needs Produce version 7 or later");
+    if (version < k_zstd_from) {  // where Kafka looks at the codec, and stumbles over one that nobody has
+        if (!batch->codec()) return refused(ErrorCode::unknown_server_error);
+        if (batch->codec() == records::Codec::zstd)
+            return refused(ErrorCode::unsupported_compression_type, "zstd needs Produce version 7 or later");
     }
     const auto second = cursor.next();
     if (!second) return refused(second.error().code, second.error().detail);
@@ -112,6 +114,7 @@ public:
         auto& self = *call;
         if (auto refusal = self.refuse_request()) return self.refuse_all(*refusal);
         self.resolve();
+        if (self.is_impossible_) return self.refuse_all(refused(ErrorCode::unknown_server_error));
         auto write = self.transactional_write();
         if (!write) return self.refuse_all(refused(write.error().code, std::move(write.error().detail)));
         if (write->partitions.empty()) return append(std::move(call));
@@ -244,6 +247,7 @@ private:
         } else if (!topic->partitions.contains(index)) {
             outcomes_.push_back(refused(ErrorCode::unknown_topic_or_partition));
         } else if (auto refusal = refuse_records(data, context_.api_version())) {
+            is_impossible_ |= refusal->error == ErrorCode::unknown_server_error;
             outcomes_.push_back(std::move(*refusal));
         } else if (const auto error = check_append(*topic); error != ErrorCode::none) {
             outcomes_.push_back(refused(error));
@@ -318,6 +322,7 @@ private:
     std::vector<std::size_t> places_;  // of the appends among the outcomes
     std::vector<std::size_t> gated_;   // of the transactional ones among the appends, before the gate
     std::set<std::size_t> worded_;     // of the outcomes whose words are told
+    bool is_impossible_ = false;       // what Kafka stumbles over
     bool is_refused_ = false;          // as a whole
 };
 

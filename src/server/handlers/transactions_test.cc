@@ -8,6 +8,7 @@
 #include "gen/api/init_producer_id.h"
 #include "gen/api/list_transactions.h"
 #include "gen/api/produce.h"
+#include "gen/api/txn_offset_commit.h"
 #include "gen/api/write_txn_markers.h"
 #include "server/handlers/test_replicas.h"
 
@@ -280,6 +281,37 @@ TEST_F(TransactionsTest, MarkersForNoPartitionHaveNoRow) {
     EXPECT_EQ((*question)->markers[0].topics.size(), 1U);
 }
 
+TEST_F(TransactionsTest, MarkersOfNobodyFailTheWholeRequest) {
+    msg::WriteTxnMarkersRequest request;
+    for (const std::int64_t producer : {8, 8, -1}) {
+        auto& marker = request.markers.emplace_back();
+        marker.producer_id = producer;
+        auto& topic = marker.topics.emplace_back();
+        topic.name = "t";
+        topic.partition_indexes = {0};
+    }
+    const auto question = ask(&handle_write_txn_markers, 1, request);
+    ASSERT_EQ((*question)->markers.size(), 2U);  // one row for each producer
+    for (const auto& row : (*question)->markers)
+        EXPECT_EQ(row.topics.at(0).partitions.at(0).error_code, ErrorCode::unknown_server_error);
+    EXPECT_TRUE(marked.empty());
+}
+
+TEST_F(TransactionsTest, OffsetsOfAGroupWithoutAName) {
+    const auto producer = init();
+    msg::TxnOffsetCommitRequest request;
+    request.transactional_id = "id";
+    request.producer_id = producer.id.value();
+    request.producer_epoch = producer.epoch;
+    auto& topic = request.topics.emplace_back();
+    topic.name = "t";
+    for (const std::int32_t index : {0, 9}) topic.partitions.emplace_back().partition_index = index;
+    const auto question = ask(&handle_txn_offset_commit, 5, request);
+    const auto& rows = (*question)->topics.at(0).partitions;
+    EXPECT_EQ(rows.at(0).error_code, ErrorCode::invalid_group_id);
+    EXPECT_EQ(rows.at(1).error_code, ErrorCode::unknown_topic_or_partition);
+}
+
 TEST_F(TransactionsTest, AreListed) {
     const auto producer = init();
     EXPECT_EQ(produce(12, {producer}), ErrorCode::none);
@@ -327,6 +359,8 @@ TEST_F(TransactionsTest, ProducersOfAPartitionAreDescribed) {
     const auto invalid = ask(&handle_describe_producers, 0, request);
     EXPECT_EQ((*invalid)->topics.at(0).partitions[0].error_code, ErrorCode::invalid_topic_exception);
     EXPECT_TRUE((*invalid)->topics.at(0).partitions[0].error_message);
+    request.topics[0].name = "nowhere";
+    EXPECT_TRUE((*ask(&handle_describe_producers, 0, request))->topics.at(0).partitions[0].error_message);
     request.topics[0].name = "t";
     broker.authorizer.denied = {{security::Operation::read, "t"}};
     const auto denied = ask(&handle_describe_producers, 0, request);

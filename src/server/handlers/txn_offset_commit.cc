@@ -45,10 +45,11 @@ public:
         self.prepare();
         if (const auto error = self.check_access(); error != ErrorCode::none) return self.refuse_all(error);
         if (self.commit_.topics.empty()) return self.done_(std::move(self.response_));
+        if (self.request_.group_id.empty()) return self.refuse_accepted(ErrorCode::invalid_group_id);
         const auto partition = self.context_.services().groups.partition_of(self.request_.group_id);
         const auto* offsets = self.image_->topic(k_offsets_topic);
         if (offsets == nullptr || !offsets->partitions.contains(partition))
-            return self.refuse_all(ErrorCode::coordinator_not_available);
+            return self.refuse_accepted(ErrorCode::coordinator_not_available);
         TransactionalWrite write{
             .transactional_id = std::string(self.request_.transactional_id),
             .producer = {.id = ProducerId{self.request_.producer_id}, .epoch = self.request_.producer_epoch},

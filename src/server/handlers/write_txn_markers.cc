@@ -2,6 +2,9 @@
 // What a coordinator on another broker, or an administrator who ends a hanging transaction, asks for.
 #include "gen/api/write_txn_markers.h"
 
+#include <algorithm>
+#include <map>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -74,25 +77,30 @@ private:
 
     void finish_one() {
         if (--missing_ > 0) return;
+        Errors errors;
+        for (std::size_t place = 0; place < results_.size(); ++place) collect(place, errors);
         WriteTxnMarkersResponse response;
-        for (std::size_t place = 0; place < results_.size(); ++place) {
-            if (results_[place].empty()) continue;  // for no partition, and no row
-            const auto& marker = request_.markers[place];
+        for (const auto& [producer, topics] : errors) {
             auto& result = response.markers.emplace_back();
-            result.producer_id = marker.producer_id;
-            std::size_t next = 0;
-            for (const auto& topic : marker.topics) {
-                if (topic.partition_indexes.empty()) continue;
+            result.producer_id = producer;
+            for (const auto& [topic, partitions] : topics) {
                 auto& entry = result.topics.emplace_back();
-                entry.name = topic.name;
-                for (const auto index : topic.partition_indexes) {
-                    auto& partition = entry.partitions.emplace_back();
-                    partition.partition_index = index;
-                    partition.error_code = results_[place][next++];
-                }
+                entry.name = topic;
+                for (const auto& [index, error] : partitions) entry.partitions.push_back({index, error, {}});
             }
         }
         done_(std::move(response));
+    }
+
+    // By producer, topic and partition: what is marked twice has one row, and what marks nothing has none.
+    using Errors = std::map<std::int64_t, std::map<std::string_view, std::map<std::int32_t, ErrorCode>>>;
+
+    void collect(std::size_t place, Errors& errors) const {
+        const auto& marker = request_.markers[place];
+        std::size_t next = 0;
+        for (const auto& topic : marker.topics)
+            for (const auto index : topic.partition_indexes)
+                errors[marker.producer_id][topic.name][index] = results_[place][next++];
     }
 
     const WriteTxnMarkersRequest& request_;
@@ -109,6 +117,10 @@ void handle_write_txn_markers(const WriteTxnMarkersRequest& request, RequestCont
     const bool may_write = context.allows_cluster(security::Operation::alter) ||
                            context.allows_cluster(security::Operation::cluster_action);
     if (!may_write) return call->refuse(ErrorCode::cluster_authorization_failed);
+    // Of nobody: Kafka, too, cannot write such a marker, and fails the request as a whole.
+    const auto is_nobodys = [](const Marker& marker) { return marker.producer_id < 0; };
+    if (std::ranges::any_of(request.markers, is_nobodys))
+        return call->refuse(ErrorCode::unknown_server_error);
     call->start(context.services().markers);
 }
 

@@ -3,11 +3,11 @@
 from family import Family, Topics
 
 TOPICS = ["@a", "@b"]
-# Random partitions are left to the families that know them; a produce answer may be none.
-LEFT_OUT = {"Produce", "SaslHandshake", "SaslAuthenticate"}
+# Random partitions are left to the families that know them; a produce answer may be none, and so may that of markers.
+LEFT_OUT = {"Produce", "SaslHandshake", "SaslAuthenticate", "WriteTxnMarkers"}
 # Damaged requests of these could make much, or wait for long.
-ONLY_SOUND = {"CreateTopics", "CreatePartitions", "JoinGroup", "SyncGroup", "Fetch", "Metadata", "DeleteTopics", "InitProducerId",
-              "DeleteRecords", "UnregisterBroker"}
+ONLY_SOUND = {"CreateTopics", "CreatePartitions", "JoinGroup", "SyncGroup", "Fetch", "Metadata", "DeleteTopics", "InitProducerId", "IncrementalAlterConfigs",
+              "DeleteRecords", "UnregisterBroker", "ElectLeaders", "AlterPartitionReassignments"}
 BROKER = 1  # Kafka would unregister the only one, and serve nothing from then on
 CHANGES_TOPICS = {"CreateTopics", "DeleteTopics"}
 
@@ -30,7 +30,7 @@ class AnythingFamily(Family):
         return {"topic_name": TOPICS * 2 + ["@gone"], "topic_id": list(self.topics.ids.values()), "group_id": groups, "groups": groups,
                 "groups_names": groups, "member_id": ["", "stranger"], "broker_id": [1, 1, -1, 2], "broker_ids": [1, 1, 2],
                 "replica_id": [-1], "num_partitions": [1, 2, -1, 0], "replication_factor": [1, -1, 2], "count": [1, 2, 3],
-                "max_wait_ms": [0], "min_bytes": [0, 1], "max_bytes": [0, 1 << 20], "timeout_ms": [5000],
+                "max_wait_ms": [0], "min_bytes": [0, 1], "max_bytes": [0, 1 << 20], "partition_max_bytes": [0, 1 << 20], "timeout_ms": [5000],
                 "partition": [0, 1, 2], "partition_index": [0, 1, 2], "session_timeout_ms": [10_000, 0], "rebalance_timeout_ms": [10_000],
                 "session_epoch": [-1, 0], "resource_type": [2, 4, 8, 0], "resource_name": TOPICS + ["1", ""], "key_type": [0, 0, 3],
                 "endpoint_type": [1, 1, 2], "transactional_id": [None], "isolation_level": [0, 1], "config_name": ["retention.ms"]}
@@ -58,6 +58,12 @@ class AnythingFamily(Family):
             body["key_type"] = 0 if body.get("key_type") == 1 else body.get("key_type", 0)
         if step.api == "InitProducerId":
             body["transactional_id"] = None
+        if step.api == "IncrementalAlterConfigs":
+            for config in (config for resource in body["resources"] for config in resource["configs"]):
+                config["config_operation"] %= 4
+        if step.api == "AddPartitionsToTxn" and step.version >= 4 and not body["transactions"]:  # see README
+            body["transactions"] = [{"transactional_id": "@nobody", "producer_id": 1, "producer_epoch": 0, "verify_only": True,
+                                     "topics": []}]
         if step.api == "UnregisterBroker" and body["broker_id"] == BROKER:
             body["broker_id"] = BROKER + 1
 

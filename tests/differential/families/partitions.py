@@ -42,7 +42,10 @@ class PartitionsFamily(LogFamily):
         topics = None if self.dice.maybe(0.3) else [{"name": name, "partition_indexes": self.indexes()} for name in self.names()]
         return self.either_end("ListPartitionReassignments", {"timeout_ms": 30_000, "topics": topics})
 
-    # ---- the log
+    # ---- the log; what is in the internal topics is other families' business
+
+    def own_names(self) -> list[str]:
+        return [name for name in self.names() if not name.startswith("__")]
 
     def delete_records(self):
         dice = self.dice
@@ -51,7 +54,7 @@ class PartitionsFamily(LogFamily):
         return self.step("DeleteRecords", {"topics": topics, "timeout_ms": 30_000})
 
     def sizes(self):
-        topics = [{"topic": name, "partitions": self.indexes()} for name in self.names()]
+        topics = [{"topic": name, "partitions": self.indexes()} for name in self.own_names()]
         return self.step("DescribeLogDirs", {"topics": topics})
 
     def move(self):
@@ -63,7 +66,7 @@ class PartitionsFamily(LogFamily):
         return self.step("AlterReplicaLogDirs", {"dirs": dirs})
 
     def producers(self):
-        topics = [{"name": name, "partition_indexes": self.indexes()} for name in self.names()]
+        topics = [{"name": name, "partition_indexes": self.indexes()} for name in self.own_names()]
         return self.step("DescribeProducers", {"topics": topics})
 
     def grow(self):
