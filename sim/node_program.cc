@@ -61,7 +61,7 @@ Result<node::NodeConfig> simulated_controller_config(const std::string& host, Pr
     if (prng.chance(1, 2))
         set("metadata.log.max.snapshot.interval.ms", std::to_string(prng.between(20, 500)));
     set("metadata.max.retention.bytes", std::to_string(prng.between(2'000, 40'000)));
-    set("internal.metadata.log.segment.bytes", std::to_string(prng.between(1'000, 10'000)));
+    set("internal.metadata.log.segment.bytes", std::to_string(prng.between(4'000, 12'000)));
     return node::make_config(TRY(node::Settings::make("", properties)));
 }
 

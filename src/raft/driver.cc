@@ -205,7 +205,10 @@ void Driver::perform_one(Effect effect) {
     }
 }
 
+// What was decided before a stop or a failure, and is not on its way yet, stays behind: nobody was told of
+// it.
 void Driver::append_to_log(Slice batch) {
+    if (stopped_) return;
     const records::BatchView view(batch.bytes());
     ASSERT(view.base_offset() == log_.end_offset());
     const auto end = view.next_offset();
