@@ -81,8 +81,8 @@ def run_member(options: dict) -> None:
                "group.protocol": options["protocol"], "enable.auto.commit": False, "reconnect.backoff.max.ms": 1000,
                "topic.metadata.refresh.interval.ms": 1000, "error_cb": lambda error: tell(error=str(error))}
     if options["protocol"] == "classic":
-        configs |= {"session.timeout.ms": 6000, "heartbeat.interval.ms": 500,
-                    "partition.assignment.strategy": "cooperative-sticky"}
+        # librdkafka's cooperative-sticky writes data of its own into assignments: no broker upgrades such a group.
+        configs |= {"session.timeout.ms": 6000, "heartbeat.interval.ms": 500, "partition.assignment.strategy": "range"}
     consumer = Consumer(configs | options["configs"])
     consumer.subscribe(options["topics"])
     told = None
