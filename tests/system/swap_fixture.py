@@ -3,8 +3,10 @@
 changes a little of everything and stops or is killed: every record, offset, group, config, id and epoch stays as it was, records that
 Gregor does not serve yet stay untouched, and the peer's tools and its log complain of nothing."""
 
+import os
 import random
 import re
+import shutil
 import sys
 
 from lib import options, peer_tool, picture
@@ -86,6 +88,13 @@ class Swap:
         broker.start()
 
 
+def keep(broker: Broker) -> None:
+    """The folder of a failure, where it is asked for: a copy, because the broker takes its own away."""
+    if os.environ.get("GREGOR_TEST_KEEP"):
+        broker.kill()
+        say(f"kept in {shutil.copytree(broker.folder, f'{broker.folder}-kept')}")
+
+
 def play(report: Report, seed: int, megabytes: float, order: list[str]) -> None:
     with Broker(order[0], "swap_fixture", **SETTINGS) as broker:
         swap = Swap(broker, seed, megabytes)
@@ -95,6 +104,7 @@ def play(report: Report, seed: int, megabytes: float, order: list[str]) -> None:
             if not (report.run(f"seed {seed}, {turn + 1}: to {flavour}", swap.hand_over, flavour)
                     and report.run(f"seed {seed}, {turn + 1}: {flavour} has all, and changes some", swap.take_over)):
                 say(broker.log(30))
+                keep(broker)
                 return
 
 
