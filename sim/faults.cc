@@ -16,7 +16,23 @@ std::vector<std::string> all_fault_points() {
     return {names.begin(), names.end()};
 }
 
+// A write or an fsync fails: what the disk holds is in doubt from then on. Somebody restarts the machine.
+void break_disk(World& world, Machine& server, Prng& prng) {
+    world.tell("a failing disk " + server.host());
+    if (prng.chance(1, 2))
+        server.disk().fail_next_syncs(1);
+    else
+        server.disk().fail_next_writes(1);
+    const auto when = world.now() + Duration::millis(prng.between(200, 3'000));
+    const auto kind = prng.chance(1, 2) ? CrashKind::kill : CrashKind::power_cut;
+    world.schedule(when, k_world_process, "repair", [&server, kind] { server.crash(kind); });
+}
+
 }  // namespace
+
+bool is_of_a_failing_disk(const Error& why) {
+    return why.detail.find("input/output error") != std::string::npos;
+}
 
 Faults::Faults(World& world, std::vector<Machine*> servers, std::vector<Machine*> clients,
                FaultOptions options)
@@ -62,12 +78,13 @@ void Faults::strike() {
 void Faults::strike_server(Machine& server) {
     if (!server.is_running()) return;
     const auto kind = prng_.chance(1, 3) ? CrashKind::kill : CrashKind::power_cut;
-    switch (prng_.below(6)) {
+    switch (prng_.below(7)) {
         case 0: return server.crash(kind);
         case 4: return server.ask_to_stop();
         case 1: return server.disk().crash_after_calls(1 + prng_.below(prng_.chance(1, 2) ? 20 : 300), kind);
         case 2:
         case 3: return arm_fault_point(server);
+        case 5: count("failing disk"); return break_disk(world_, server, prng_);
         default:
             world_.tell("slow disk " + server.host());
             count("slow disk");

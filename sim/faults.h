@@ -12,6 +12,9 @@
 
 namespace gregor::sim {
 
+// Whether an error goes back to a disk that was made to fail: by itself the fake never says so.
+bool is_of_a_failing_disk(const Error& why);
+
 struct FaultOptions {
     Duration pause_min = Duration::seconds(2);
     Duration pause_max = Duration::seconds(14);

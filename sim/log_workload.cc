@@ -102,10 +102,11 @@ private:
         log_->on_high_watermark(durable_end);
         if (prng_.chance(3, 4)) answer();
     }
-    void on_failed(const Error& why) override { stage_.world.fail("the log failed: " + why.detail); }
+    void on_failed(const Error& why) override { stop_at("the log failed", why); }
     void on_directory_offline(const std::string&, const Error& why) override {
-        stage_.world.fail("the directory failed: " + why.detail);
+        stop_at("the directory failed", why);
     }
+    void stop_at(const std::string& what, const Error& why);
 
     Machine& machine_;
     LogStage& stage_;
@@ -148,10 +149,17 @@ private:
     Result<storage::LoadedLog> loaded_ = fail(ErrorCode::unknown_server_error);
 };
 
+// Nobody goes on with a disk that failed: the process ends, and the next one finds what it left.
+void LogServer::stop_at(const std::string& what, const Error& why) {
+    if (!is_of_a_failing_disk(why)) return stage_.world.fail(what + ": " + why.detail);
+    REACHED("sim_log_stopped_by_its_disk");
+    machine_.crash(CrashKind::kill);
+}
+
 void LogServer::load() { ports_.disk.submit(io::DiskLane{}, std::make_unique<Load>(*this)); }
 
 void LogServer::on_loaded(Result<storage::LoadedLog> loaded) {
-    if (!loaded) return stage_.world.fail("loading the log failed: " + loaded.error().detail);
+    if (!loaded) return stop_at("loading the log failed", loaded.error());
     writer_ = make_ref<storage::DirWriter>("/data", ports_.executor, ports_.disk, *this);
     log_ = std::make_unique<storage::Log>(
         *std::move(loaded), config(), storage::LogPorts{writer_, tail_, ports_.disk, decompressor_}, *this);
@@ -194,7 +202,7 @@ void LogServer::read_on(Offset from, Seen seen) {
 }
 
 void LogServer::on_read(Result<storage::LogRead> read, Seen seen) {
-    if (!read) return stage_.world.fail("reading the log failed: " + read.error().detail);
+    if (!read) return stop_at("reading the log failed", read.error());
     const auto bytes = bytes_of(*read);
     if (!bytes) return;
     CommittedView view(read->aborted);
@@ -217,7 +225,7 @@ void LogServer::read_committed_somewhere() {
                    --under_way_;
                    const bool is_gone = !read && read.error().code == ErrorCode::offset_out_of_range;
                    if (is_gone) return;  // retention was faster
-                   if (!read) return stage_.world.fail("a read failed: " + read.error().detail);
+                   if (!read) return stop_at("a read failed", read.error());
                    CommittedView view(read->aborted);
                    if (const auto bytes = bytes_of(*read)) check_records(*bytes, &view);
                });
@@ -296,7 +304,7 @@ void LogServer::work() {
 void LogServer::close() {
     if (is_cleaning_ || under_way_ > 0 || std::exchange(is_closing_, true)) return;
     log_->close([this](const Status& closed) {
-        if (!closed) return stage_.world.fail("closing the log failed: " + closed.error().detail);
+        if (!closed) return stop_at("closing the log failed", closed.error());
         stage_.recovery_point = log_->log_end_offset();
         stage_.was_clean = true;
         machine_.exit();
@@ -311,8 +319,7 @@ void LogServer::retain() {
     log_->enforce_retention({.high_watermark = log_->durable_end(), .now_ms = ports_.clock.wall_clock_ms()},
                             [this](Result<storage::RetiredFiles> files) {
                                 --under_way_;
-                                if (!files)
-                                    return stage_.world.fail("retention failed: " + files.error().detail);
+                                if (!files) return stop_at("retention failed", files.error());
                                 trash_.add(std::move(*files), Duration::millis(prng_.between(0, 2'000)));
                             });
 }
@@ -344,7 +351,7 @@ void LogServer::start_cleaning() {
 
 void LogServer::on_cleaner_step(std::unique_ptr<storage::Cleaner> cleaner, Result<bool> done) {
     const bool is_overtaken = !log_->is_laid_out_as(cleaner->layout());
-    if (!done && !is_overtaken) return stage_.world.fail("cleaning failed: " + done.error().detail);
+    if (!done && !is_overtaken) return stop_at("cleaning failed", done.error());
     if (!done) {
         is_cleaning_ = false;
         return;
@@ -357,7 +364,7 @@ void LogServer::on_cleaner_step(std::unique_ptr<storage::Cleaner> cleaner, Resul
     is_cleaning_ = log_->can_finish_cleaning(cleaned);
     if (!is_cleaning_) return;  // retention came first; the next load tidies up
     log_->finish_cleaning(std::move(cleaned), [this](Result<storage::RetiredFiles> files) {
-        if (!files) return stage_.world.fail("the swap failed: " + files.error().detail);
+        if (!files) return stop_at("the swap failed", files.error());
         is_cleaning_ = false;
         trash_.add(std::move(*files), Duration::millis(prng_.between(0, 2'000)));
     });
@@ -370,7 +377,7 @@ void LogServer::append(std::size_t index, const LogProducer::Batch& batch) {
                                     .leader_epoch = k_epoch,
                                     .now_ms = ports_.clock.wall_clock_ms(),
                                     .verification = guard});
-    if (!info) return stage_.world.fail("an append was refused: " + info.error().error.detail);
+    if (!info) return stop_at("an append was refused", info.error().error);
     if (info->last_offset - info->base_offset + 1 != static_cast<std::int64_t>(batch.count)) {
         return stage_.world.fail("an append was given the wrong number of offsets");
     }
@@ -401,7 +408,7 @@ void LogServer::append_marker(std::size_t index, const LogProducer::Marker& mark
          .leader_epoch = k_epoch,
          .now_ms = ports_.clock.wall_clock_ms(),
          .transaction_version = producer.version()});
-    if (!info) return stage_.world.fail("a marker was refused: " + info.error().error.detail);
+    if (!info) return stop_at("a marker was refused", info.error().error);
     waiting_.push_back({index, info->last_offset + 1, info->base_offset, true});
 }
 

@@ -1,5 +1,7 @@
 #include "sim/node_program.h"
 
+#include "sim/faults.h"
+
 namespace gregor::sim {
 
 NodeProgram::NodeProgram(Machine& machine, node::NodeConfig config)
@@ -21,7 +23,11 @@ void NodeProgram::on_ready() {
 
 // Whatever the disk kept of an earlier life, a node must be able to go on from it.
 void NodeProgram::on_failed(const Error& why) {
-    if (machine_.is_running()) machine_.world().fail(machine_.host() + " cannot go on: " + why.detail);
+    if (!machine_.is_running()) return;
+    if (!is_of_a_failing_disk(why))
+        return machine_.world().fail(machine_.host() + " cannot go on: " + why.detail);
+    REACHED("sim_node_stopped_by_its_disk");
+    machine_.crash(CrashKind::kill);
 }
 
 void NodeProgram::on_stopped() {

@@ -159,6 +159,7 @@ Status write_snapshot(io::FileSystem& files, const std::string& directory, Offse
     const auto file = TRY(files.open(path, io::OpenMode::create));
     TRY_STATUS(file->truncate(0));
     TRY_STATUS(file->write_at(0, std::span(&snapshot, 1)));
+    FAULT_POINT("producer_snapshot_written");
     return sync ? file->sync_data() : Status{};
 }
 

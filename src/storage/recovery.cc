@@ -159,8 +159,9 @@ Status Loader::recover_from(std::size_t first) {
     rebuild_txn_indexes_from(log_.segments[first].base);
     for (auto i = first; i < log_.segments.size(); ++i) {
         const auto before = log_.segments[i];
-        const auto opened = TRY(recover_segment(files_, request_.directory, before.base, request_.config,
-                                                {.durable_end = request_.recovery_point}, log_.epochs));
+        const auto opened = TRY(recover_segment(
+            files_, request_.directory, before.base, request_.config,
+            {.durable_end = request_.recovery_point, .is_last = i + 1 == log_.segments.size()}, log_.epochs));
         ++log_.report.segments_recovered;
         log_.report.bytes_scanned += before.size;
         log_.report.bytes_truncated += opened.bytes_truncated;

@@ -77,6 +77,22 @@ bool belongs(const ScannedBatch& batch, Offset base, Offset next) {
     return batch.base >= next && batch.last - base <= k_relative_offset_max;
 }
 
+// Rewrites what is there.
+Status write_again(io::File& file, std::int64_t from, std::int64_t to) {
+    constexpr std::int64_t k_part_bytes = 1 << 20;
+    std::vector<std::byte> buffer(static_cast<std::size_t>(std::min(k_part_bytes, to - from)));
+    while (from < to) {
+        const auto wanted = static_cast<std::size_t>(std::min<std::int64_t>(k_part_bytes, to - from));
+        const auto size = TRY(file.read_at(from, std::span(buffer).first(wanted)));
+        if (size == 0)
+            return io::disk_fail(io::DiskFailure::broken, "a segment shrinks while it is recovered");
+        const Bytes part = std::span(buffer).first(size);
+        TRY_STATUS(file.write_at(from, std::span(&part, 1)));
+        from += static_cast<std::int64_t>(size);
+    }
+    return {};
+}
+
 }  // namespace
 
 Status remove_if_there(io::FileSystem& files, const std::string& path) {
@@ -180,6 +196,7 @@ Result<OpenedSegment> recover_segment(io::FileSystem& files, const std::string& 
     IndexRebuild indexes(base, config);
     SegmentScanner scanner(*log, 0, size);
     std::int64_t valid_end = 0;
+    std::int64_t durable_size = 0;
     while (TRY(scanner.next())) {
         const auto& batch = scanner.batch();
         if (!belongs(batch, base, opened.next_offset)) break;
@@ -194,6 +211,7 @@ Result<OpenedSegment> recover_segment(io::FileSystem& files, const std::string& 
         if (batch.epoch > epochs.latest()) epochs.assign(batch.epoch, batch.base);
         opened.next_offset = batch.last + 1;
         valid_end = batch.end();
+        if (batch.last < rules.durable_end) durable_size = valid_end;
     }
     indexes.finish();
     if (rules.may_cut && valid_end < size && !PLANTED_BUG("lost_truncation")) {
@@ -201,6 +219,8 @@ Result<OpenedSegment> recover_segment(io::FileSystem& files, const std::string& 
         TRY_STATUS(log->truncate(valid_end));
         opened.segment.size = opened.segment.written = valid_end;
     }
+    if (rules.is_last && !PLANTED_BUG("failed_fsync_believed"))
+        TRY_STATUS(write_again(*log, durable_size, valid_end));
     const auto index = TRY(open_file(files, directory, base, k_index_extension, io::OpenMode::create));
     const auto time = TRY(open_file(files, directory, base, k_time_index_extension, io::OpenMode::create));
     TRY_STATUS(indexes.write(*index, *time, opened.segment));

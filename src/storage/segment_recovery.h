@@ -38,6 +38,9 @@ struct RecoveryRules {
     // Records below were durable once: a batch of theirs with a wrong checksum is a damage, not a torn write.
     // It is reported and stays, if anything right comes behind it.
     Offset durable_end;
+    // The one that was being written: what of it is not known to be durable is written once more, because an
+    // fsync that failed in an earlier life has left it in memory only, and no later fsync would write it.
+    bool is_last = false;
 };
 // Verifies every batch, rebuilds both indexes, learns leader epochs, and cuts the log at the first batch that
 // is not whole and right. All synced.
