@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <ranges>
 #include <tuple>
 
 #include "base/assert.h"
@@ -168,7 +169,7 @@ void Node::build(const Booted& booted) {
     });
     for (std::size_t i = 0; i < shards_.size(); ++i) {
         ports_[i].shards.submit(ShardId{static_cast<std::uint32_t>(i)},
-                                [this, i] { shards_[i]->connect(shards_); });
+                                [this, i] { shards_[i]->connect(shards_, *this); });
     }
 }
 
@@ -201,6 +202,18 @@ void Node::on_controller_active() {
 }
 
 void Node::on_quorum_failed(const Error& why) { fail_with(why); }
+
+// Without the metadata log a broker knows nothing; without a directory it has nothing.
+void Node::on_directory_offline(std::size_t directory, const Error& why) {
+    failed_directories_.insert(directory);
+    if (is_stopping_) return;
+    const auto& dirs = booted_->dirs;
+    const auto has_failed = [&](std::size_t index) {
+        return dirs.directories()[index].failed || failed_directories_.contains(index);
+    };
+    const auto indexes = std::views::iota(std::size_t{0}, dirs.log_directories());
+    if (has_failed(dirs.metadata_directory()) || std::ranges::all_of(indexes, has_failed)) fail_with(why);
+}
 
 void Node::register_broker() {
     metadata::BrokerIdentity identity{.id = config_.node_id, .cluster_id = booted_->cluster_id};

@@ -38,7 +38,7 @@ public:
     virtual void on_stopped() = 0;
 };
 
-class Node final : public metadata::ImagePublisher, public QuorumObserver {
+class Node final : public metadata::ImagePublisher, public QuorumObserver, public DirectoryObserver {
 public:
     // `ports[i]` are those of shard i. Everything given outlives the node. Destroyed when no shard runs any
     // more.
@@ -67,6 +67,7 @@ private:
     void apply_configs(const metadata::Image& image, const metadata::Changes& changes);
     void on_controller_active() override;
     void on_quorum_failed(const Error& why) override;
+    void on_directory_offline(std::size_t directory, const Error& why) override;
     void register_broker();
     void on_registered(const Result<std::int64_t>& epoch);
     void become_ready();
@@ -105,6 +106,7 @@ private:
     std::set<std::size_t> clean_;
     std::vector<Uuid> cordoned_;  // directories that are to get no new partitions
     bool has_configs_ = false;    // from the first image
+    std::set<std::size_t> failed_directories_;  // while it ran
     bool is_serving_ = false;
     bool is_stopping_ = false;
     bool has_failed_ = false;

@@ -105,7 +105,11 @@ server::FetchSessions::Config session_config(const server::ServerConfig& server,
 struct OfflineNews {
     io::Shards* shards;
     std::vector<replication::ReplicaShard*> replica_shards;
+    DirectoryObserver* observer;
     void operator()(std::size_t directory, const Error& why) const {
+        shards->submit(ShardId{0}, [observer = observer, directory, why] {
+            observer->on_directory_offline(directory, why);
+        });
         for (std::uint32_t i = 0; i < replica_shards.size(); ++i) {
             auto* shard = replica_shards[i];
             shards->submit(ShardId{i}, [shard, directory, why] { shard->take_offline(directory, why); });
@@ -181,7 +185,7 @@ ShardNode::ShardNode(const io::ShardPorts& ports, const NodeParts& parts,
 
 ShardNode::~ShardNode() = default;
 
-void ShardNode::connect(const std::vector<std::unique_ptr<ShardNode>>& shards) {
+void ShardNode::connect(const std::vector<std::unique_ptr<ShardNode>>& shards, DirectoryObserver& observer) {
     std::vector<replication::ReplicaShard*> replica_shards;
     std::vector<replication::FetchHome*> fetch_homes;
     std::vector<coordinator::GroupCoordinator*> coordinators;
@@ -204,7 +208,7 @@ void ShardNode::connect(const std::vector<std::unique_ptr<ShardNode>>& shards) {
     replica_shard_.set_directory_assigner([this](const auto& assignments, Completion<Status> done) {
         directory_assigner_.assign(assignments, std::move(done));
     });
-    replica_shard_.set_offline_broadcast(OfflineNews{&ports_.shards, replica_shards});
+    replica_shard_.set_offline_broadcast(OfflineNews{&ports_.shards, replica_shards, &observer});
     replicas_.connect(std::move(replica_shards));
     groups_.connect(std::move(coordinators));
     transactions_.connect(std::move(transaction_coordinators));

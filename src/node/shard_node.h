@@ -34,6 +34,13 @@
 
 namespace gregor::node {
 
+// Hears on shard 0, once from every shard, that a log directory has failed.
+class DirectoryObserver {
+public:
+    virtual ~DirectoryObserver() = default;
+    virtual void on_directory_offline(std::size_t directory, const Error& why) = 0;
+};
+
 // What all shards of a node share; read only, or reached through the mailbox.
 struct NodeParts {
     const NodeConfig& config;
@@ -56,7 +63,7 @@ public:
     ~ShardNode() override;
 
     // Once, before anything else, with the shards in the order of their numbers.
-    void connect(const std::vector<std::unique_ptr<ShardNode>>& shards);
+    void connect(const std::vector<std::unique_ptr<ShardNode>>& shards, DirectoryObserver& observer);
 
     void on_image(const Ref<const metadata::Image>& image, const metadata::Changes& changes);
     replication::ReplicaShard& replicas() { return replica_shard_; }
