@@ -6,6 +6,7 @@
 #include <set>
 #include <string_view>
 
+#include "base/log.h"
 #include "storage/names.h"
 #include "storage/segment_recovery.h"
 #include "storage/segment_scanner.h"
@@ -106,7 +107,9 @@ Result<std::vector<Segment>> clean_up_directory(io::FileSystem& files, const std
     }
     TRY_STATUS(remove_matching(files, directory, entries, [&](const io::DirectoryEntry& entry) {
         const auto base = offset_of_file(entry.name);
-        return base && is_index_type(entry.name) && !bases.contains(*base);
+        const bool is_orphan = base && is_index_type(entry.name) && !bases.contains(*base);
+        if (is_orphan) LOG_WARN("orphaned_index_removed", directory, entry.name);
+        return is_orphan;
     }));
     return segments;
 }
