@@ -30,6 +30,7 @@ BASES = [segment * PER_SEGMENT for segment in range(SEGMENTS)]
 ALL = set(range(SEGMENTS * PER_SEGMENT))
 REFUSES = "refuses to start"
 NOT_ASKED = "not asked"
+LEAVES_WITHIN_S = 20
 
 
 def name(base: int, suffix: str) -> str:
@@ -287,10 +288,11 @@ def check(case: Case, flavour: str, written: Written) -> None:
         try:
             broker.start()
             wait_until_led(broker)
-        except RuntimeError:
+            sound, damaged, errors = readable(broker.port, TOPIC)
+        except (RuntimeError, OSError):
+            expect_equal(broker.process.wait(LEAVES_WITHIN_S), 1, "the exit code")
             say(f"{REFUSES}: {last_words(broker)}")
             return expect_equal(REFUSES, wanted, "what is left")
-        sound, damaged, errors = readable(broker.port, TOPIC)
         lost = sorted(ALL - sound)
         say(f"lost {ranges(lost)}, served damaged {sorted(damaged)}, errors {sorted(errors)}; {findings(broker)}")
         expect(wanted != REFUSES, "it starts")
@@ -310,7 +312,7 @@ def wait_until_led(broker: Broker) -> None:
             with wire.connect(broker.port) as connection:
                 if wire.fetch(connection, OTHER, 0, 0)[1]:
                     return
-        except (OSError, TypeError):
+        except OSError:
             pass  # it is about to leave
         time.sleep(0.1)
     raise (TimeoutError if broker.is_alive() else RuntimeError)(f"{OTHER}-0 is not served:\n{broker.log(5)}")

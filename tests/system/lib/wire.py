@@ -84,6 +84,8 @@ def fetch(connection: socket.socket, topic: str, partition: int, offset: int) ->
     size_max = 1 << 20
     wanted = struct.pack(">i", 1) + string(topic) + struct.pack(">iiqi", 1, partition, offset, size_max)
     answer = ask(connection, header(FETCH, 4) + struct.pack(">iiiib", -1, 0, 0, size_max, 0) + wanted)
+    if answer is None:
+        raise ConnectionError("the broker closes the connection instead of answering Fetch")
     fields = Fields(answer)
     fields.take(4 + 4 + 4)  # correlation id, throttle time, one topic
     fields.text()
