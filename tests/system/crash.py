@@ -44,6 +44,13 @@ class Campaign:
         for thread in (*self.writers, *self.readers):
             thread.start()
 
+    def wait_for_readers(self) -> None:
+        """Where there are few rounds, the groups must be there before the first."""
+        deadline = time.monotonic() + PROGRESS_LIMIT_S
+        while not all(reader.committed for reader in self.readers):
+            expect(time.monotonic() < deadline, f"the groups commit nothing in {PROGRESS_LIMIT_S} s")
+            time.sleep(0.05)
+
     # ---------------------------------------------------------------- rounds
 
     def acknowledged(self) -> int:

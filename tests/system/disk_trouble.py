@@ -135,6 +135,7 @@ def under_load(broker: Broker, seed: int):
     campaign = Campaign(broker, seed, with_java=False)
     campaign.start()
     try:
+        campaign.wait_for_readers()
         yield campaign
     finally:
         campaign.finish()

@@ -7,7 +7,7 @@ import os
 import sys
 import time
 
-from crash import PARTITIONS, PROGRESS_LIMIT_S, TOPIC, Campaign, read_partition, rounds
+from crash import PARTITIONS, TOPIC, Campaign, read_partition, rounds
 
 from lib import disks, options
 from lib.broker import Broker
@@ -27,12 +27,8 @@ class PowerCuts(Campaign):
         self.signals = {"power cut": 0, "SIGKILL while starting": 0}
 
     def start(self) -> None:
-        """With few rounds, the groups must be there before the first."""
         super().start()
-        deadline = time.monotonic() + PROGRESS_LIMIT_S
-        while not all(reader.committed for reader in self.readers):
-            expect(time.monotonic() < deadline, f"the groups commit nothing in {PROGRESS_LIMIT_S} s")
-            time.sleep(0.05)
+        self.wait_for_readers()
 
     def stop(self) -> None:
         self.signals["power cut"] += 1
