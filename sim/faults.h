@@ -19,6 +19,7 @@ struct FaultOptions {
     Duration pause_min = Duration::seconds(2);
     Duration pause_max = Duration::seconds(14);
     Duration downtime_max = Duration::seconds(3);
+    bool disks_fail = false;
 };
 
 class Faults final : public Checker {

@@ -454,7 +454,7 @@ RunReport run_log_workload(const WorldOptions& options, const RunGoals& goals) {
     auto& machine = world.add_machine(std::make_unique<Machine>(
         world, MachineOptions{.host = "log"},
         [&stage](Machine& its_machine) { return std::make_unique<LogServer>(its_machine, stage); }));
-    Faults faults(world, {&machine}, {}, {});
+    Faults faults(world, {&machine}, {}, {.disks_fail = true});
     machine.start();
     const auto start = world.now();
     const auto is_done = [&] {
