@@ -78,13 +78,13 @@ void Faults::strike() {
 void Faults::strike_server(Machine& server) {
     if (!server.is_running()) return;
     const auto kind = prng_.chance(1, 3) ? CrashKind::kill : CrashKind::power_cut;
-    switch (prng_.below(7)) {
+    switch (prng_.below(options_.disks_fail ? 7 : 6)) {
         case 0: return server.crash(kind);
         case 4: return server.ask_to_stop();
         case 1: return server.disk().crash_after_calls(1 + prng_.below(prng_.chance(1, 2) ? 20 : 300), kind);
         case 2:
         case 3: return arm_fault_point(server);
-        case 5: count("failing disk"); return break_disk(world_, server, prng_);
+        case 6: count("failing disk"); return break_disk(world_, server, prng_);
         default:
             world_.tell("slow disk " + server.host());
             count("slow disk");
