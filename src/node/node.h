@@ -104,8 +104,8 @@ private:
     std::unique_ptr<metadata::BrokerLifecycle> lifecycle_;
     Offset published_end_;  // one past the last offset that the newest image contains
     std::set<std::size_t> clean_;
-    std::vector<Uuid> cordoned_;  // directories that are to get no new partitions
-    bool has_configs_ = false;    // from the first image
+    std::vector<Uuid> cordoned_;                // directories that are to get no new partitions
+    bool has_configs_ = false;                  // from the first image
     std::set<std::size_t> failed_directories_;  // while it ran
     bool is_serving_ = false;
     bool is_stopping_ = false;
