@@ -2,6 +2,7 @@
 // bytes present, and what it loaded can be read, appended to and loaded again.
 //
 //   input = (kind:uint8 size:uint16 bytes)*      kind: which file, and with its high bits the recovery point
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>

@@ -1,5 +1,7 @@
 #include "sim/committed_reader.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "records/compression.h"

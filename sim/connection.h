@@ -1,6 +1,7 @@
 // One connection of the simulated network: two ends, a byte pipe each way.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <deque>

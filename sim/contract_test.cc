@@ -1,6 +1,8 @@
 // The fakes held to the same contract as the kernel (io/contract).
 #include <gtest/gtest.h>
 
+#include <functional>
+
 #include "io/contract/disk_contract.h"
 #include "io/contract/executor_contract.h"
 #include "io/contract/network_contract.h"

@@ -1,5 +1,7 @@
 #include "sim/fetch_loop.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "records/opened_batch.h"

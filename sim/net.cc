@@ -1,6 +1,7 @@
 #include "sim/net.h"
 
 #include <algorithm>
+#include <array>
 
 #include "base/assert.h"
 #include "sim/machine.h"

@@ -1,5 +1,7 @@
 #include "sim/shard.h"
 
+#include <algorithm>
+
 #include "base/assert.h"
 #include "sim/machine.h"
 #include "sim/net.h"

@@ -1,5 +1,8 @@
 #include "sim/world.h"
 
+#include <algorithm>
+#include <functional>
+
 #include <gtest/gtest.h>
 
 #include "base/completion.h"

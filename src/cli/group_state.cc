@@ -1,5 +1,7 @@
 #include "cli/group_state.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "cli/session.h"

@@ -1,5 +1,7 @@
 #include "controller/topics.h"
 
+#include <limits>
+
 #include <gtest/gtest.h>
 
 #include "controller/testing.h"

@@ -2,7 +2,9 @@
 // is a list of batches and commits, delays or fails as told. Test code only.
 #pragma once
 
+#include <algorithm>
 #include <deque>
+#include <functional>
 #include <map>
 #include <optional>
 #include <utility>

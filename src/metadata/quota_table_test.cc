@@ -1,5 +1,7 @@
 #include "metadata/quota_table.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 

@@ -1,5 +1,6 @@
 #include "protocol/describe.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include <fmt/format.h>

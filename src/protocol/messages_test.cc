@@ -1,4 +1,5 @@
 // What generated messages do beyond the golden data: fields that a version lacks, hostile lists, secrets.
+#include <cstring>
 #include <string>
 #include <vector>
 

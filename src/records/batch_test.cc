@@ -1,5 +1,7 @@
 #include "records/batch.h"
 
+#include <limits>
+
 #include <gtest/gtest.h>
 
 #include "base/prng.h"

@@ -1,6 +1,7 @@
 #include "records/builder.h"
 
 #include <algorithm>
+#include <cstring>
 #include <limits>
 
 #include "records/varint.h"

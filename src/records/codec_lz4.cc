@@ -10,6 +10,7 @@
 #include <lz4hc.h>
 
 #include <algorithm>
+#include <cstring>
 
 #include "records/codec_stream.h"
 #include "records/xxh32.h"

@@ -1,6 +1,8 @@
 #include <snappy.h>
 
+#include <algorithm>
 #include <array>
+#include <cstring>
 
 #include "records/big_endian.h"
 #include "records/codec_stream.h"

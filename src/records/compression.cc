@@ -1,6 +1,7 @@
 #include "records/compression.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "records/codec_stream.h"
 

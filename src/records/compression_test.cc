@@ -1,5 +1,8 @@
 #include "records/compression.h"
 
+#include <algorithm>
+#include <array>
+
 #include <gtest/gtest.h>
 #include <snappy.h>
 

@@ -1,5 +1,7 @@
 #include "records/validate.h"
 
+#include <limits>
+
 #include <gtest/gtest.h>
 
 #include "records/builder.h"

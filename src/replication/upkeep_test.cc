@@ -1,6 +1,8 @@
 // What a shard does to its partitions by itself, and DeleteRecords.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "records/builder.h"
 #include "replication/test_world.h"
 

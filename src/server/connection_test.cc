@@ -1,6 +1,8 @@
 // A connection from its client's side: order of answers, limits, hostile bytes, memory, patience.
 #include "server/connection.h"
 
+#include <algorithm>
+
 #include <gtest/gtest.h>
 
 #include "gen/api/heartbeat.h"

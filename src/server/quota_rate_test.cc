@@ -1,5 +1,7 @@
 #include "server/quota_rate.h"
 
+#include <limits>
+
 #include <gtest/gtest.h>
 
 namespace gregor::server {

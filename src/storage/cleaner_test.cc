@@ -1,6 +1,8 @@
 // Compaction of one log: what survives, in which bytes, and what becomes of files and readers.
 #include "storage/cleaner.h"
 
+#include <algorithm>
+
 #include <gtest/gtest.h>
 
 #include "records/builder.h"

@@ -2,6 +2,7 @@
 // says, and whether our builder writes the same bytes. Magic 0 and 1 are framed, not read.
 #include <gtest/gtest.h>
 
+#include <limits>
 #include <map>
 
 #include "golden_lines.h"

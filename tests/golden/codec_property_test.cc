@@ -1,5 +1,6 @@
 // Properties of the codec over random messages and random damage, for every message and version.
 #include <algorithm>
+#include <functional>
 #include <string>
 #include <vector>
 

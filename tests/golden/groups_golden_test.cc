@@ -1,4 +1,5 @@
 // The assignors, metadata hashes and regular expressions of consumer groups against Kafka's own.
+#include <functional>
 #include <string>
 
 #include <gtest/gtest.h>

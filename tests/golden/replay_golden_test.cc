@@ -1,5 +1,6 @@
 // Every metadata record that Kafka's own classes wrote, replayed onto a cluster that knows what the record
 // speaks of.
+#include <algorithm>
 #include <set>
 #include <string>
 

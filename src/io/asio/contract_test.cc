@@ -1,4 +1,6 @@
 // The contract suites of the ports on the kernel.
+#include <functional>
+
 #include "io/asio/asio_world.h"
 #include "io/contract/disk_contract.h"
 #include "io/contract/executor_contract.h"

@@ -6,6 +6,7 @@
 
 #include <boost/asio/signal_set.hpp>
 #include <csignal>
+#include <functional>
 #include <thread>
 
 #include "base/assert.h"

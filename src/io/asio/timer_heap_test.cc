@@ -1,5 +1,7 @@
 #include "io/asio/timer_heap.h"
 
+#include <algorithm>
+
 #include <gtest/gtest.h>
 
 #include "base/prng.h"

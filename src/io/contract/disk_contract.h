@@ -1,6 +1,7 @@
 // The contract of FileSystem, File and Disk. See contract_world.h.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <memory>
 #include <mutex>

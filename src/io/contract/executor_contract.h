@@ -1,6 +1,7 @@
 // The contract of Executor, Shards, Clock and Random. See contract_world.h.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <vector>
 

@@ -1,6 +1,8 @@
 // Entries, synonyms and sentences are those of Kafka 4.3.1 with the same settings.
 #include "gen/api/describe_configs.h"
 
+#include <algorithm>
+
 #include "base/log_severity.h"
 #include "metadata/image.h"
 #include "server/handlers/handlers.h"

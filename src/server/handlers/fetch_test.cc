@@ -1,6 +1,9 @@
 // Answers and sessions of Fetch as Kafka's broker gives them (protocol guide, KIP-227, 516, 951).
 #include "gen/api/fetch.h"
 
+#include <algorithm>
+#include <limits>
+
 #include "server/fetch_meter.h"
 #include "server/handlers/metered_fetch.h"
 #include "server/handlers/test_replicas.h"

@@ -4,6 +4,7 @@
 // entries in it fail. Batches of transactions pass the gate first (server/transaction_gate.h).
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <memory>
 #include <set>
 
