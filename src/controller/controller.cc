@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <span>
 
 #include "base/assert.h"
 #include "base/fault.h"
@@ -21,6 +22,28 @@ namespace gregor::controller {
 namespace {
 
 constexpr std::size_t k_queue_max = 10'000;  // requests that wait for the first leadership
+
+// What a batch and a record of it take beside the record's own bytes, at most.
+constexpr std::size_t k_batch_overhead_max = 64;
+constexpr std::size_t k_record_overhead_max = 32;
+
+// How many of the records, from the first on, one batch takes; none if the first alone is too large.
+std::size_t length_of_batch(std::span<const Slice> records) {
+    std::size_t bytes = k_batch_overhead_max;
+    std::size_t length = 0;
+    while (length < std::min(records.size(), k_records_per_batch_max)) {
+        bytes += records[length].size() + k_record_overhead_max;
+        if (bytes > k_batch_bytes_max) break;
+        ++length;
+    }
+    return length;
+}
+
+bool can_append(std::span<const Slice> records, bool atomic) {
+    if (atomic) return length_of_batch(records) == records.size();
+    return std::ranges::all_of(records,
+                               [](const Slice& record) { return length_of_batch({&record, 1}) == 1; });
+}
 
 Error not_controller() { return {ErrorCode::not_controller, "this node does not lead the metadata quorum"}; }
 
@@ -179,6 +202,11 @@ Result<BufferChain> Controller::decide_as(const metadata::ForwardedRequest& forw
     protocol::Writer writer;
     decision.response.encode(writer, forwarded.version);
     if (writer.failed()) return fail(ErrorCode::unknown_server_error, writer.why());
+    if (!can_append(decision.records, decision.atomic))
+        return fail(ErrorCode::record_list_too_large,
+                    fmt::format("the change takes more than the {} bytes that one batch of the metadata log "
+                                "may hold; make it in several requests, with shorter values",
+                                k_batch_bytes_max));
     append(decision.records, decision.atomic);
     return writer.take();
 }
@@ -186,9 +214,9 @@ Result<BufferChain> Controller::decide_as(const metadata::ForwardedRequest& forw
 // ---------------------------------------------------------------- appending and applying
 
 void Controller::append(std::span<const Slice> records, bool atomic) {
-    ASSERT(!atomic || records.size() <= k_records_per_batch_max);
+    ASSERT(can_append(records, atomic));
     while (!records.empty() && rule_ != Rule::over) {
-        const auto batch = records.first(std::min(records.size(), k_records_per_batch_max));
+        const auto batch = records.first(length_of_batch(records));
         append_batch(batch);
         records = records.subspan(batch.size());
     }

@@ -7,6 +7,7 @@
 #include "gen/api/broker_heartbeat.h"
 #include "gen/api/broker_registration.h"
 #include "gen/api/create_topics.h"
+#include "gen/api/incremental_alter_configs.h"
 #include "metadata/broker_lifecycle.h"
 
 namespace gregor::controller {
@@ -241,6 +242,29 @@ TEST(Controller, UnfinishedTransactionIsAborted) {
     EXPECT_EQ(lines[0], R"(AbortTransaction v0 {"reason":"Controller failover"})");
     EXPECT_EQ(lines[1], R"(BeginTransaction v0 {"name":"Bootstrap records"})");
     EXPECT_EQ(next.controller.state().metadata_version, 30);
+}
+
+// Appended, it would end the controller: the log takes no larger batch.
+TEST(Controller, RefusesAChangeThatNoBatchHolds) {
+    World world;
+    world.controller.on_became_leader(LeaderEpoch{1});
+    world.commit();
+    const auto appended = world.log.batches.size();
+    msg::IncrementalAlterConfigsRequest request;
+    const std::string value(32'000, 'x');
+    std::vector<std::string> names;
+    for (int i = 0; i < 300; ++i) names.push_back(fmt::format("metrics-{}", i));
+    for (const auto& name : names)
+        request.resources.push_back({.resource_type = 16,  // client metrics
+                                     .resource_name = name,
+                                     .configs = {{.name = "metrics", .config_operation = 0, .value = value}}});
+    std::optional<ErrorCode> refused;
+    world.send(request, 1, [&](const Result<BufferChain>& answer) {
+        if (!answer) refused = answer.error().code;
+    });
+    world.commit();
+    EXPECT_EQ(refused, ErrorCode::record_list_too_large);
+    EXPECT_EQ(world.log.batches.size(), appended);
 }
 
 TEST(Controller, GivesOutProducerIdsInBlocksOnce) {

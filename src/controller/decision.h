@@ -16,7 +16,9 @@
 
 namespace gregor::controller {
 
-inline constexpr std::size_t k_records_per_batch_max = 10'000;  // what one append may hold
+// What one append may hold: as many records, and as many bytes, as one batch of Kafka's quorum.
+inline constexpr std::size_t k_records_per_batch_max = 10'000;
+inline constexpr std::size_t k_batch_bytes_max = std::size_t{8} << 20U;
 
 // Draws ids of new topics. A port, so that decisions repeat in tests and in the simulator.
 class IdSource {
