@@ -68,11 +68,13 @@ std::size_t encoded_size_max(const CoordinatorRecord& record) {
     return k_record_overhead_max + record.key.size() + (record.value ? record.value->size() : 0);
 }
 
+// Sequences mean nothing here: every batch begins at 0, as Kafka's do, also those of no producer.
 Slice encode_batch(std::span<const CoordinatorRecord> records, std::int64_t timestamp_ms) {
-    return build(records, records::BatchOptions{}, timestamp_ms);
+    records::BatchOptions options;
+    options.base_sequence = 0;
+    return build(records, options, timestamp_ms);
 }
 
-// Sequences mean nothing here: every batch begins at 0, as Kafka's do.
 Slice encode_transactional_batch(std::span<const CoordinatorRecord> records, const TransactionStamp& stamp,
                                  std::int64_t timestamp_ms) {
     records::BatchOptions options;

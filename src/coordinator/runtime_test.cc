@@ -124,6 +124,13 @@ TEST(Runtime, ANewEpochKeepsTheMachine) {
     world.settle();
 }
 
+// As in every batch of the peer's __consumer_offsets.
+TEST(Runtime, BatchesOfNoProducerBeginAtSequenceZero) {
+    const auto batch = encode_batch(std::vector{CoordinatorRecord{.key = OwnedBytes(1), .value = {}}}, 0);
+    EXPECT_EQ(records::BatchView(batch.bytes()).producer_id(), k_no_producer_id);
+    EXPECT_EQ(records::BatchView(batch.bytes()).base_sequence(), 0);
+}
+
 TEST(Runtime, ADamagedLogFailsTheLoad) {
     TestWorld world({});
     const CoordinatorRecord damaged{.key = OwnedBytes(1), .value = {}};
