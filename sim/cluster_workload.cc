@@ -8,6 +8,7 @@
 #include "sim/admin.h"
 #include "sim/churn.h"
 #include "sim/consumer.h"
+#include "sim/consumer_member.h"
 #include "sim/faults.h"
 #include "sim/member.h"
 #include "sim/node_program.h"
@@ -22,7 +23,12 @@ namespace {
 class Cluster {
 public:
     Cluster(const WorldOptions& options, const RunGoals& goals)
-        : world_(options), stage_(world_), goals_(goals), prng_(world_.split()), start_(world_.now()) {}
+        : consumer_groups_(world_),
+          world_(options),
+          stage_(world_),
+          goals_(goals),
+          prng_(world_.split()),
+          start_(world_.now()) {}
 
     RunReport run();
 
@@ -38,7 +44,9 @@ private:
     void wind_down();
     void audit();
     bool auditor_is_done() const;
+    bool group_is_settled() const;  // every partition has an owner in the consumer group
 
+    ConsumerLedger consumer_groups_;  // outlives the machines of the world, which tell it that they are gone
     World world_;
     Stage stage_;
     RunGoals goals_;
@@ -110,6 +118,10 @@ void Cluster::add_clients() {
     clients_.push_back(&add_client(
         "consumer", [this](Machine& machine) { return std::make_unique<Consumer>(machine, stage_); }));
     for (int i = 0; i < 3; ++i) clients_.push_back(&add_client(fmt::format("member{}", i), member_boot()));
+    for (int i = 0; i < 3; ++i)
+        clients_.push_back(&add_client(fmt::format("consumer-member{}", i), [this](Machine& machine) {
+            return std::make_unique<ConsumerMember>(machine, stage_, consumer_groups_);
+        }));
 }
 
 bool Cluster::reached_goals() const {
@@ -134,6 +146,11 @@ void Cluster::wind_down() {
     world_.run_until(world_.now() + Duration::seconds(5));
 }
 
+bool Cluster::group_is_settled() const {
+    const auto all = stage_.all_partitions();
+    return consumer_groups_.is_owned({all.begin(), all.end()});
+}
+
 bool Cluster::auditor_is_done() const {
     const auto* consumer = dynamic_cast<const Consumer*>(auditor_->program());
     return consumer != nullptr && consumer->has_caught_up();
@@ -142,12 +159,13 @@ bool Cluster::auditor_is_done() const {
 void Cluster::audit() {
     auditor_ = &add_client("auditor",
                            [this](Machine& machine) { return std::make_unique<Consumer>(machine, stage_); });
-    for (int i = 0; i < 40 && !world_.failure() && !auditor_is_done(); ++i) {
+    for (int i = 0; i < 40 && !world_.failure() && !(auditor_is_done() && group_is_settled()); ++i) {
         world_.run_until(world_.now() + Duration::seconds(1));
     }
     if (world_.failure()) return;
     if (!auditor_is_done())
         return world_.fail("a new consumer does not get to the end though all faults are over");
+    if (!group_is_settled()) return world_.fail("a partition has no owner though all faults are over");
     const auto* consumer = dynamic_cast<const Consumer*>(auditor_->program());
     for (const auto& [at, end] : consumer->positions()) stage_.ledger.check_complete(at, end);
     if (stage_.groups.generations() == 0) world_.fail("no group ever came to a generation");

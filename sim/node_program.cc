@@ -47,6 +47,11 @@ Result<node::NodeConfig> simulated_node_config(const std::string& host, std::uin
     set("gregor.shards", std::to_string(shards));
     set("offsets.topic.num.partitions", std::to_string(1 + prng.below(3)));
     set("group.initial.rebalance.delay.ms", std::to_string(prng.below(1'000)));
+    set("group.consumer.min.session.timeout.ms", "6000");
+    set("group.consumer.session.timeout.ms", "6000");
+    set("group.consumer.min.heartbeat.interval.ms", "1000");
+    set("group.consumer.heartbeat.interval.ms", "1000");
+    set("group.consumer.assignment.interval.ms", prng.chance(1, 2) ? "0" : "1000");
     set("max.incremental.fetch.session.cache.slots", "3");
     set("gregor.memory.bytes", "33554432");  // the smallest
     set("max.connections", "200");           // so that connections are counted

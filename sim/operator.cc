@@ -21,7 +21,7 @@ void Operator::make_knobs() {
     }
     knobs_.push_back({k_broker, "", "log.cleaner.delete.retention.ms", 3, 60'000, 90'000'000});
     knobs_.push_back({k_client_metrics, "everything", "interval.ms", 7, 100, 3'600'000});
-    knobs_.push_back({k_group, "some", "consumer.heartbeat.interval.ms", 8, 5'000, 15'000});
+    knobs_.push_back({k_group, "some", "consumer.heartbeat.interval.ms", 8, 1'000, 5'000});
     possible_.assign(knobs_.size(), std::set<Value>{Value{}});
 }
 
