@@ -23,12 +23,9 @@ namespace {
 class Cluster {
 public:
     Cluster(const WorldOptions& options, const RunGoals& goals)
-        : consumer_groups_(world_),
-          world_(options),
-          stage_(world_),
-          goals_(goals),
-          prng_(world_.split()),
-          start_(world_.now()) {}
+        : world_(options), stage_(world_), goals_(goals), prng_(world_.split()), start_(world_.now()) {
+        consumer_groups_.watch(world_);
+    }
 
     RunReport run();
 
@@ -46,7 +43,7 @@ private:
     bool auditor_is_done() const;
     bool group_is_settled() const;  // every partition has an owner in the consumer group
 
-    ConsumerLedger consumer_groups_;  // outlives the machines of the world, which tell it that they are gone
+    ConsumerLedger consumer_groups_;
     World world_;
     Stage stage_;
     RunGoals goals_;

@@ -11,14 +11,14 @@ void ConsumerLedger::answered(const std::string& name, Instant sent, std::int32_
     auto& member = members_[name];
     member.heard = std::max(member.heard, sent);
     if (epoch < member.epoch)
-        world_.fail(fmt::format("{} went back from epoch {} to {}", name, member.epoch, epoch));
+        world_->fail(fmt::format("{} went back from epoch {} to {}", name, member.epoch, epoch));
     member.epoch = epoch;
     for (const auto at : gained) {
         const auto owner = owners_.find(at);
         if (owner != owners_.end() && owner->second != name) {
             const auto known = members_.find(owner->second);
-            if (known != members_.end() && world_.now() < known->second.heard + session_timeout_)
-                world_.fail(fmt::format("t{}-{} belongs to {} and to {}", at.topic, at.partition,
+            if (known != members_.end() && world_->now() < known->second.heard + session_timeout_)
+                world_->fail(fmt::format("t{}-{} belongs to {} and to {}", at.topic, at.partition,
                                         owner->second, name));
         }
         owners_[at] = name;

@@ -19,7 +19,9 @@ class ConsumerLedger {
 public:
     using Partitions = std::set<TopicPartition>;
 
-    explicit ConsumerLedger(World& world) : world_(world) {}
+    // Whose clock it reads and whom it tells; once, before the first member. It outlives the world: machines
+    // that end with it still say that they are gone.
+    void watch(World& world) { world_ = &world; }
 
     // A heartbeat that was sent then is answered with this epoch, and from now on the member has `gained`.
     void answered(const std::string& member, Instant sent, std::int32_t epoch, const Partitions& gained);
@@ -38,7 +40,7 @@ private:
         std::int32_t epoch = 0;
     };
 
-    World& world_;
+    World* world_ = nullptr;
     Duration session_timeout_ = Duration::seconds(6);
     std::map<std::string, Member> members_;
     std::map<TopicPartition, std::string> owners_;
