@@ -19,7 +19,7 @@ void ConsumerLedger::answered(const std::string& name, Instant sent, std::int32_
             const auto known = members_.find(owner->second);
             if (known != members_.end() && world_->now() < known->second.heard + session_timeout_)
                 world_->fail(fmt::format("t{}-{} belongs to {} and to {}", at.topic, at.partition,
-                                        owner->second, name));
+                                         owner->second, name));
         }
         owners_[at] = name;
         ++assignments_;

@@ -255,9 +255,10 @@ TEST(Controller, RefusesAChangeThatNoBatchHolds) {
     std::vector<std::string> names;
     for (int i = 0; i < 300; ++i) names.push_back(fmt::format("metrics-{}", i));
     for (const auto& name : names)
-        request.resources.push_back({.resource_type = 16,  // client metrics
-                                     .resource_name = name,
-                                     .configs = {{.name = "metrics", .config_operation = 0, .value = value}}});
+        request.resources.push_back(
+            {.resource_type = 16,  // client metrics
+             .resource_name = name,
+             .configs = {{.name = "metrics", .config_operation = 0, .value = value}}});
     std::optional<ErrorCode> refused;
     world.send(request, 1, [&](const Result<BufferChain>& answer) {
         if (!answer) refused = answer.error().code;

@@ -4,7 +4,6 @@
 #include <array>
 #include <vector>
 
-#include "base/fault.h"
 #include "io/disk_error.h"
 #include "storage/checkpoint.h"
 #include "storage/names.h"
@@ -81,7 +80,6 @@ Status LogCopy::finish(io::FileSystem& files) {
         TRY_STATUS(is_log(name) ? copy_range(files, name, entry.size) : copy_small(files, entry));
     }
     TRY_STATUS(remove_others(files, entries));
-    FAULT_POINT("move_copied");
     return files.sync_directory(target_);
 }
 
@@ -147,7 +145,6 @@ Status LogCopy::remove_others(io::FileSystem& files,
 Status swap_folders(io::FileSystem& files, const FolderSwap& swap) {
     TRY_STATUS(files.rename(swap.live, swap.condemned));
     TRY_STATUS(files.sync_directory(parent_path(swap.live)));
-    FAULT_POINT("move_source_condemned");
     TRY_STATUS(files.rename(swap.future, swap.target));
     return files.sync_directory(parent_path(swap.target));
 }
