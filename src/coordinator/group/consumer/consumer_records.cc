@@ -189,7 +189,8 @@ CoordinatorRecord encode(const std::string& group_id, const MemberMetadataChange
     value.server_assignor = metadata.server_assignor;
     value.classic_member_metadata.reset();
     if (metadata.classic) {
-        auto& classic = value.classic_member_metadata.emplace();
+        using ClassicMember = msg::ConsumerGroupMemberMetadataValue::ClassicMemberMetadata;
+        auto& classic = *(value.classic_member_metadata = ClassicMember{});
         classic.session_timeout_ms = metadata.classic->session_timeout_ms;
         for (const auto& protocol : metadata.classic->protocols)
             classic.supported_protocols.push_back({protocol.name, Bytes(protocol.metadata), {}});

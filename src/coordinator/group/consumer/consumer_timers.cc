@@ -1,6 +1,7 @@
 #include "coordinator/group/consumer/consumer_timers.h"
 
 #include <algorithm>
+#include <tuple>
 #include <utility>
 
 namespace gregor::coordinator {
@@ -52,7 +53,7 @@ std::vector<ConsumerTimers::Due> ConsumerTimers::take_due(Turn& turn) {
                            .epoch = deadlines.rebalance_epoch});
         }
     if (next != Instant::never()) arm(next, turn);
-    std::ranges::stable_sort(due, {}, &Due::when);
+    std::ranges::sort(due, {}, [](const Due& one) { return std::tie(one.when, one.member_id, one.wait); });
     return due;
 }
 

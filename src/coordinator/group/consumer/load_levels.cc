@@ -7,7 +7,7 @@ namespace gregor::coordinator {
 
 LoadLevels::LoadLevels(std::vector<Member> members, const std::vector<std::int32_t>& load)
     : sorted_(std::move(members)), load_(load) {
-    std::ranges::stable_sort(sorted_, {}, [&](Member member) { return load_[member]; });
+    std::ranges::sort(sorted_, {}, [&](Member member) { return std::pair(load_[member], member); });
     floor_ = load_of(0) - 1;
     high_begin_ = high_end_ = high_next_ = sorted_.size();
     ceiling_ = load_of(sorted_.size() - 1) + 1;

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <tuple>
 
 #include "coordinator/group/consumer/assignor.h"
 
@@ -21,7 +22,8 @@ struct Remainder {
 
 // Static members keep their place when they come back with another member id.
 bool goes_first(const AssignorMember* a, const AssignorMember* b) {
-    if (a->instance_id && b->instance_id) return *a->instance_id < *b->instance_id;
+    if (a->instance_id && b->instance_id)
+        return std::tie(*a->instance_id, a->member_id) < std::tie(*b->instance_id, b->member_id);
     if (a->instance_id || b->instance_id) return a->instance_id.has_value();
     return a->member_id < b->member_id;
 }
@@ -39,7 +41,7 @@ MemberAssignments assign_range(const AssignorInput& input) {
             if (const auto found = remainders.find(topic); found != remainders.end())
                 ++found->second.subscribers;
     }
-    std::ranges::stable_sort(members, goes_first);
+    std::ranges::sort(members, goes_first);
 
     MemberAssignments assignments;
     for (const auto* member : members) {
