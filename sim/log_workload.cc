@@ -81,7 +81,7 @@ private:
     void load();
     void on_loaded(Result<storage::LoadedLog> loaded);
     void read_on(Offset from, Seen seen);
-    void on_read(Result<storage::LogRead> read, Seen seen);
+    void on_read(Result<storage::LogRead> read, Offset from, Seen seen);
     void read_committed_somewhere();
     std::optional<std::vector<std::byte>> bytes_of(const storage::LogRead& read);
     void check_records(Bytes records, CommittedView* view);
@@ -199,16 +199,18 @@ void LogServer::read_on(Offset from, Seen seen) {
                 .min_one_message = true,
                 .file_range_bytes_min = static_cast<std::size_t>(prng_.between(1, 100'000)),
                 .with_aborted = seen == Seen::committed},
-               [this, seen](Result<storage::LogRead> read) { on_read(std::move(read), seen); });
+               [this, from, seen](Result<storage::LogRead> read) { on_read(std::move(read), from, seen); });
 }
 
-void LogServer::on_read(Result<storage::LogRead> read, Seen seen) {
+void LogServer::on_read(Result<storage::LogRead> read, Offset from, Seen seen) {
     if (!read) return stop_at("reading the log failed", read.error());
     const auto bytes = bytes_of(*read);
     if (!bytes) return;
     CommittedView view(read->aborted);
     check_records(*bytes, seen == Seen::committed ? &view : nullptr);
-    read_on(read->next_offset, seen);
+    // Compaction may have emptied what is left below an open transaction: a consumer waits there.
+    const bool is_emptied = seen == Seen::committed && bytes->empty() && read->next_offset == from;
+    read_on(is_emptied ? last_stable_offset() : read->next_offset, seen);
 }
 
 // While others write, roll, clean and take out what is old.
