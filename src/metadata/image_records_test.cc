@@ -217,8 +217,8 @@ TEST(ImageRecords, StandInKafkasOrder) {
     // features, brokers, controllers, two topics with partitions, configs, quotas, producer ids, ACLs, SCRAM,
     // tokens
     EXPECT_EQ(types, (std::vector<std::int16_t>{12, 0, 27, 2, 3, 2, 3, 4, 14, 15, 18, 11, 10}));
-    const auto first =
-        decode_record<msg::FeatureLevelRecord>(records_of(Everything(30).state()).front().bytes());
+    const auto records = records_of(Everything(30).state());
+    const auto first = decode_record<msg::FeatureLevelRecord>(records.front().bytes());
     ASSERT_TRUE(first.has_value());
     EXPECT_EQ(first->name, "metadata.version");
 }

@@ -41,9 +41,9 @@ bool contains_any(const PartitionEpochs& partitions, const Assignment& wanted) {
 // Version 4; never with a dash in front, which would look like an option on a command line.
 std::string random_member_id(Turn& turn) {
     for (;;) {
-        const Uuid id((turn.random() & ~0xf000ULL) | 0x4000ULL,
-                      (turn.random() >> 2U) | 0x8000'0000'0000'0000ULL);
-        auto text = id.to_string();
+        const auto high = (turn.random() & ~0xf000ULL) | 0x4000ULL;
+        const auto low = (turn.random() >> 2U) | 0x8000'0000'0000'0000ULL;
+        auto text = Uuid(high, low).to_string();
         if (!text.starts_with('-')) return text;
     }
 }
