@@ -16,6 +16,7 @@ struct FaultOptions {
     Duration pause_min = Duration::seconds(2);
     Duration pause_max = Duration::seconds(14);
     Duration downtime_max = Duration::seconds(3);
+    bool with_lack_of_room = false;  // on the disk, and of file handles
 };
 
 class Faults final : public Checker {
@@ -38,6 +39,7 @@ private:
     void schedule();
     void strike();
     void strike_server(Machine& server);
+    void strike_room(Machine& server);
     void strike_network();
     void arm_fault_point(Machine& server);
     void count(const std::string& kind);

@@ -33,15 +33,17 @@ storage::LogConfig config() {
     config.min_cleanable_dirty_ratio = 0.3;
     config.delete_retention_ms = 5'000;  // markers go, too
     config.verify_transactions = true;
+    config.mark_bytes = 8 * 1024;  // several in a segment
     return config;
 }
 
 struct LogStage {
     World& world;
     Ledger ledger;
-    std::vector<LogProducer> producers;  // by identity - 1
-    Offset recovery_point;               // as the checkpoint has it
-    bool was_clean = false;              // the process ended in order
+    std::vector<LogProducer> producers;    // by identity - 1
+    Offset recovery_point;                 // as the checkpoint has it
+    std::optional<storage::LogMark> mark;  // as the directory's own state has it
+    bool was_clean = false;                // the process ended in order
     bool winding_down = false;
     bool idle = false;  // everything is answered
 };
@@ -80,7 +82,7 @@ private:
     void load();
     void on_loaded(Result<storage::LoadedLog> loaded);
     void read_on(Offset from, Seen seen);
-    void on_read(Result<storage::LogRead> read, Seen seen);
+    void on_read(Offset from, Result<storage::LogRead> read, Seen seen);
     void read_committed_somewhere();
     std::optional<std::vector<std::byte>> bytes_of(const storage::LogRead& read);
     void check_records(Bytes records, CommittedView* view);
@@ -88,10 +90,15 @@ private:
     Offset last_stable_offset() const;
     void schedule();
     void work();
+    void checkpoint();
+    bool let_go();
+    void on_let_go(const Status& closed);
     void close();
     void append(std::size_t producer, const LogProducer::Batch& batch);
     void append_marker(std::size_t producer, const LogProducer::Marker& marker);
     storage::VerificationGuard verify(const LogProducer& producer, const LogProducer::Batch& batch);
+    void on_refused(const char* what, const Error& why);
+    void send_again();
     void answer();
     void retain();
     void start_cleaning();
@@ -101,6 +108,10 @@ private:
     void on_durable(Offset durable_end) override {
         log_->on_high_watermark(durable_end);
         if (prng_.chance(3, 4)) answer();
+    }
+    void on_taken_back(Offset) override {
+        waiting_.clear();  // before anybody is told of them
+        must_send_again_ = true;
     }
     void on_failed(const Error& why) override { stage_.world.fail("the log failed: " + why.detail); }
     void on_directory_offline(const std::string&, const Error& why) override {
@@ -115,6 +126,9 @@ private:
     storage::TailCache tail_{64 * 1024};
     storage::Trash trash_{ports_.clock, ports_.executor, ports_.disk};
     bool is_cleaning_ = false;
+    bool must_send_again_ = false;
+    bool is_sound_ = false;      // it was closed in order before
+    bool is_let_go_ = false;     // closed, and being loaded again
     std::size_t under_way_ = 0;  // reads and retention
     bool is_stopping_ = false;
     bool is_closing_ = false;
@@ -139,7 +153,9 @@ private:
         request.topic_id = Uuid{1, 2};
         request.now_ms = server_.ports_.clock.wall_clock_ms();
         request.recovery_point = server_.stage_.recovery_point;
-        request.clean = std::exchange(server_.stage_.was_clean, false);
+        request.mark = server_.stage_.mark;
+        request.clean =
+            std::exchange(server_.stage_.was_clean, false) || (server_.is_let_go_ && server_.is_sound_);
         request.config = config();
         return storage::load_log(files, request);
     }
@@ -151,8 +167,13 @@ private:
 void LogServer::load() { ports_.disk.submit(io::DiskLane{}, std::make_unique<Load>(*this)); }
 
 void LogServer::on_loaded(Result<storage::LoadedLog> loaded) {
+    if (!loaded && io::is_passing(loaded.error())) {  // no room: the next one who asks tries again
+        ports_.executor.call_at(ports_.clock.now() + Duration::millis(100), [this] { load(); });
+        return;
+    }
     if (!loaded) return stage_.world.fail("loading the log failed: " + loaded.error().detail);
-    writer_ = make_ref<storage::DirWriter>("/data", ports_.executor, ports_.disk, *this);
+    is_let_go_ = false;
+    if (!writer_) writer_ = make_ref<storage::DirWriter>("/data", ports_.executor, ports_.disk, *this);
     log_ = std::make_unique<storage::Log>(
         *std::move(loaded), config(), storage::LogPorts{writer_, tail_, ports_.disk, decompressor_}, *this);
     log_->assign_leader_epoch(k_epoch);
@@ -190,10 +211,15 @@ void LogServer::read_on(Offset from, Seen seen) {
                 .min_one_message = true,
                 .file_range_bytes_min = static_cast<std::size_t>(prng_.between(1, 100'000)),
                 .with_aborted = seen == Seen::committed},
-               [this, seen](Result<storage::LogRead> read) { on_read(std::move(read), seen); });
+               [this, from, seen](Result<storage::LogRead> read) { on_read(from, std::move(read), seen); });
 }
 
-void LogServer::on_read(Result<storage::LogRead> read, Seen seen) {
+void LogServer::on_read(Offset from, Result<storage::LogRead> read, Seen seen) {
+    if (!read && io::is_passing(read.error())) {
+        ports_.executor.call_at(ports_.clock.now() + Duration::millis(100),
+                                [this, from, seen] { read_on(from, seen); });
+        return;
+    }
     if (!read) return stage_.world.fail("reading the log failed: " + read.error().detail);
     const auto bytes = bytes_of(*read);
     if (!bytes) return;
@@ -215,8 +241,11 @@ void LogServer::read_committed_somewhere() {
                 .with_aborted = true},
                [this](Result<storage::LogRead> read) {
                    --under_way_;
-                   const bool is_gone = !read && read.error().code == ErrorCode::offset_out_of_range;
-                   if (is_gone) return;  // retention was faster
+                   // Retention was faster, or the log is being cut, or no handle was left.
+                   const bool is_gone = !read && (read.error().code == ErrorCode::offset_out_of_range ||
+                                                  read.error().code == ErrorCode::kafka_storage_error ||
+                                                  io::is_passing(read.error()));
+                   if (is_gone) return;
                    if (!read) return stage_.world.fail("a read failed: " + read.error().detail);
                    CommittedView view(read->aborted);
                    if (const auto bytes = bytes_of(*read)) check_records(*bytes, &view);
@@ -273,32 +302,62 @@ void LogServer::schedule() {
     const auto pause = Duration::micros(prng_.between(100, 100'000));
     ports_.executor.call_at(ports_.clock.now() + pause, [this] {
         work();
-        schedule();
+        if (!is_let_go_) schedule();
     });
 }
 
 void LogServer::work() {
+    if (std::exchange(must_send_again_, false)) send_again();
     if (is_stopping_) return close();
+    if (prng_.chance(1, 60) && let_go()) return;
     if (prng_.chance(1, 100)) retain();
     if (prng_.chance(1, 50)) start_cleaning();
     if (prng_.chance(1, 10)) read_committed_somewhere();
-    if (prng_.chance(1, 10)) stage_.recovery_point = log_->recovery_point();
+    if (prng_.chance(1, 10)) checkpoint();
     if (prng_.chance(1, 2)) answer();
     const auto index = prng_.below(stage_.producers.size());
     auto& producer = stage_.producers[index];
     producer.plan(prng_, stage_.winding_down);
-    while (const auto batch = producer.next_batch()) append(index, *batch);
-    if (const auto marker = producer.next_marker()) append_marker(index, *marker);
+    if (must_send_again_) return;
+    while (const auto batch = must_send_again_ ? std::nullopt : producer.next_batch()) append(index, *batch);
+    if (const auto marker = must_send_again_ ? std::nullopt : producer.next_marker())
+        append_marker(index, *marker);
     stage_.idle = std::ranges::all_of(stage_.producers, &LogProducer::is_idle);
     if (stage_.idle && log_->first_unstable_offset()) stage_.world.fail("a transaction hangs");
+}
+
+// As a partition that nobody uses: closed, then loaded again by the same process. The log is calling us, so
+// it goes in a turn of its own.
+bool LogServer::let_go() {
+    if (is_cleaning_ || under_way_ > 0 || !log_->is_at_rest()) return false;
+    is_let_go_ = true;
+    log_->close([this](const Status& closed) { on_let_go(closed); });
+    return true;
+}
+
+void LogServer::on_let_go(const Status& closed) {
+    if (!closed && !io::is_passing(closed.error()))
+        return stage_.world.fail("letting the log go failed: " + closed.error().detail);
+    is_sound_ = closed.has_value();
+    if (prng_.chance(1, 2)) checkpoint();
+    ports_.executor.post([this] {
+        log_.reset();
+        load();
+    });
+}
+
+void LogServer::checkpoint() {
+    stage_.recovery_point = log_->recovery_point();
+    stage_.mark = log_->mark();
 }
 
 void LogServer::close() {
     if (is_cleaning_ || under_way_ > 0 || std::exchange(is_closing_, true)) return;
     log_->close([this](const Status& closed) {
-        if (!closed) return stage_.world.fail("closing the log failed: " + closed.error().detail);
-        stage_.recovery_point = log_->log_end_offset();
-        stage_.was_clean = true;
+        if (!closed && !io::is_passing(closed.error()))
+            return stage_.world.fail("closing the log failed: " + closed.error().detail);
+        checkpoint();
+        stage_.was_clean = closed.has_value();
         machine_.exit();
     });
 }
@@ -311,6 +370,7 @@ void LogServer::retain() {
     log_->enforce_retention({.high_watermark = log_->durable_end(), .now_ms = ports_.clock.wall_clock_ms()},
                             [this](Result<storage::RetiredFiles> files) {
                                 --under_way_;
+                                if (!files && io::is_passing(files.error())) return;
                                 if (!files)
                                     return stage_.world.fail("retention failed: " + files.error().detail);
                                 trash_.add(std::move(*files), Duration::millis(prng_.between(0, 2'000)));
@@ -344,7 +404,8 @@ void LogServer::start_cleaning() {
 
 void LogServer::on_cleaner_step(std::unique_ptr<storage::Cleaner> cleaner, Result<bool> done) {
     const bool is_overtaken = !log_->is_laid_out_as(cleaner->layout());
-    if (!done && !is_overtaken) return stage_.world.fail("cleaning failed: " + done.error().detail);
+    if (!done && !is_overtaken && !io::is_passing(done.error()))
+        return stage_.world.fail("cleaning failed: " + done.error().detail);
     if (!done) {
         is_cleaning_ = false;
         return;
@@ -363,6 +424,18 @@ void LogServer::on_cleaner_step(std::unique_ptr<storage::Cleaner> cleaner, Resul
     });
 }
 
+// A full disk: whoever has no answer sends again.
+void LogServer::on_refused(const char* what, const Error& why) {
+    if (why.code != ErrorCode::kafka_storage_error)
+        return stage_.world.fail(fmt::format("{} was refused: {}", what, why.detail));
+    must_send_again_ = true;
+}
+
+void LogServer::send_again() {
+    waiting_.clear();
+    for (auto& producer : stage_.producers) producer.on_restart(prng_);
+}
+
 void LogServer::append(std::size_t index, const LogProducer::Batch& batch) {
     const auto& producer = stage_.producers[index];
     const auto guard = verify(producer, batch);
@@ -370,7 +443,7 @@ void LogServer::append(std::size_t index, const LogProducer::Batch& batch) {
                                     .leader_epoch = k_epoch,
                                     .now_ms = ports_.clock.wall_clock_ms(),
                                     .verification = guard});
-    if (!info) return stage_.world.fail("an append was refused: " + info.error().error.detail);
+    if (!info) return on_refused("an append", info.error().error);
     if (info->last_offset - info->base_offset + 1 != static_cast<std::int64_t>(batch.count)) {
         return stage_.world.fail("an append was given the wrong number of offsets");
     }
@@ -401,7 +474,7 @@ void LogServer::append_marker(std::size_t index, const LogProducer::Marker& mark
          .leader_epoch = k_epoch,
          .now_ms = ports_.clock.wall_clock_ms(),
          .transaction_version = producer.version()});
-    if (!info) return stage_.world.fail("a marker was refused: " + info.error().error.detail);
+    if (!info) return on_refused("a marker", info.error().error);
     waiting_.push_back({index, info->last_offset + 1, info->base_offset, true});
 }
 
@@ -447,7 +520,7 @@ RunReport run_log_workload(const WorldOptions& options, const RunGoals& goals) {
     auto& machine = world.add_machine(std::make_unique<Machine>(
         world, MachineOptions{.host = "log"},
         [&stage](Machine& its_machine) { return std::make_unique<LogServer>(its_machine, stage); }));
-    Faults faults(world, {&machine}, {}, {});
+    Faults faults(world, {&machine}, {}, {.with_lack_of_room = true});
     machine.start();
     const auto start = world.now();
     const auto is_done = [&] {

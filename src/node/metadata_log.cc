@@ -23,6 +23,7 @@ storage::LogConfig metadata_log_config() {
     config.retention_ms = -1;
     config.durability = storage::Durability::disk;
     config.epochs_are_derived = true;
+    config.mark_bytes = 0;  // every start reads all of it
     return config;
 }
 
@@ -103,7 +104,8 @@ MetadataLog::MetadataLog(const io::ShardPorts& ports, const std::string& directo
       folder_(storage::join_path(directory, k_metadata_folder)),
       snapshots_(std::move(loaded.snapshots)),
       tail_(k_tail_bytes),
-      writer_(make_ref<storage::DirWriter>(directory, ports_.executor, ports_.disk, *this)),
+      writer_(make_ref<storage::DirWriter>(directory, ports_.executor, ports_.disk, *this,
+                                           storage::DirWriterLimits{.never_takes_back = true})),
       file_lane_(ports_.disk.new_lane()) {
     log_ =
         std::make_unique<storage::Log>(std::move(loaded.log), metadata_log_config(),

@@ -54,6 +54,7 @@ public:
 private:
     class BootJob;
     class MarkCleanJob;
+    class StampJob;
     class RestoreMarkersJob;
     struct ShardRound;
     // Runs on its shard; `report` may be called there at any later time, once.
@@ -68,6 +69,7 @@ private:
     void on_controller_active() override;
     void on_quorum_failed(const Error& why) override;
     void register_broker();
+    void on_stamped(metadata::BrokerIdentity identity);
     void on_registered(const Result<std::int64_t>& epoch);
     void become_ready();
     void on_unfenced(const Status& status);
@@ -77,6 +79,7 @@ private:
     void after_images(io::Task then);
     void open_doors();
     void recover_in_background();
+    void check_in_background();
     void fail_with(const Error& why);
 
     void drain_connections();
@@ -104,6 +107,7 @@ private:
     Offset published_end_;  // one past the last offset that the newest image contains
     std::set<std::size_t> clean_;
     bool has_configs_ = false;  // from the first image
+    bool has_published_ = false;
     bool is_serving_ = false;
     bool is_stopping_ = false;
     bool has_failed_ = false;

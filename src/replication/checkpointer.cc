@@ -5,6 +5,7 @@
 
 #include "base/format.h"
 #include "base/log.h"
+#include "io/disk_error.h"
 
 namespace gregor::replication {
 
@@ -19,6 +20,9 @@ public:
             file(storage::k_log_start_file, copy_.log_start_offsets),
             file(storage::k_high_watermark_file, copy_.high_watermarks)};
         if (copy_.cleaner_dirty) files_now.push_back(file(storage::k_cleaner_file, copy_.cleaner_offsets));
+        if (copy_.marks_dirty)
+            files_now.push_back(
+                storage::marks_file(storage::join_path(copy_.path, storage::k_marks_file), copy_.marks));
         status_ = storage::write_files_atomically(files, files_now);
     }
     void complete() override { owner_.on_written(index_, status_); }
@@ -33,7 +37,8 @@ private:
     Status status_;
 };
 
-Checkpointer::Checkpointer(io::Disk& disk, const storage::LogDirs& directories) : disk_(disk) {
+Checkpointer::Checkpointer(io::Disk& disk, const storage::LogDirs& directories)
+    : disk_(disk), marks_at_start_(&directories) {
     for (const auto& directory : directories.directories()) {
         directories_.push_back({.path = directory.path,
                                 .high_watermarks = directory.high_watermarks,
@@ -44,10 +49,31 @@ Checkpointer::Checkpointer(io::Disk& disk, const storage::LogDirs& directories) 
     }
 }
 
+// Not before somebody has loaded a log: by then it is known whether they hold.
+void Checkpointer::take_marks() {
+    if (marks_at_start_ == nullptr) return;
+    const auto& directories = std::exchange(marks_at_start_, nullptr)->directories();
+    for (std::size_t i = 0; i < directories_.size(); ++i) directories_[i].marks = directories[i].marks;
+}
+
+void Checkpointer::note_mark(Directory& directory, const CheckpointEntry& entry) {
+    const auto found = directory.marks.find(entry.partition);
+    const auto had = found == directory.marks.end() ? std::nullopt : std::optional(found->second);
+    if (had == entry.mark) return;
+    directory.marks_dirty = true;
+    if (entry.mark)
+        directory.marks[entry.partition] = *entry.mark;
+    else
+        directory.marks.erase(found);
+}
+
 void Checkpointer::report(const std::vector<CheckpointEntry>& entries) {
+    take_marks();
     for (const auto& entry : entries) {
         auto& directory = directories_[entry.directory];
         directory.dirty = true;
+        directory.stalled = false;
+        note_mark(directory, entry);
         if (entry.is_gone) {
             directory.high_watermarks.erase(entry.partition);
             directory.recovery_points.erase(entry.partition);
@@ -71,7 +97,10 @@ void Checkpointer::report(const std::vector<CheckpointEntry>& entries) {
 
 void Checkpointer::flush(Completion<std::set<std::size_t>> failed) {
     flushes_.push_back(std::move(failed));
-    for (auto& directory : directories_) directory.dirty = true;
+    for (auto& directory : directories_) {
+        directory.dirty = true;
+        directory.stalled = false;
+    }
     start_writes();
     answer_flushes();
 }
@@ -79,18 +108,22 @@ void Checkpointer::flush(Completion<std::set<std::size_t>> failed) {
 void Checkpointer::start_writes() {
     for (std::size_t i = 0; i < directories_.size(); ++i) {
         auto& directory = directories_[i];
-        if (!directory.dirty || directory.writing || directory.failed) continue;
+        if (!directory.dirty || directory.writing || directory.failed || directory.stalled) continue;
         directory.dirty = false;
         directory.writing = true;
         disk_.submit(io::DiskLane{}, std::make_unique<WriteJob>(*this, i, directory));
         directory.cleaner_dirty = false;
+        directory.marks_dirty = false;
     }
 }
 
 void Checkpointer::on_written(std::size_t index, const Status& status) {
     auto& directory = directories_[index];
     directory.writing = false;
-    if (!status) {
+    if (!status && io::is_passing(status.error())) {
+        LOG_WARN("checkpoint_waits_for_room", directory.path, status.error().detail);
+        directory.dirty = directory.stalled = directory.cleaner_dirty = directory.marks_dirty = true;
+    } else if (!status) {
         directory.failed = true;
         LOG_ERROR("checkpoint_failed", directory.path, status.error().detail);
         if (on_failed_ != nullptr) on_failed_(index, status.error());
@@ -101,12 +134,12 @@ void Checkpointer::on_written(std::size_t index, const Status& status) {
 
 void Checkpointer::answer_flushes() {
     const auto is_busy = [](const Directory& directory) {
-        return !directory.failed && (directory.dirty || directory.writing);
+        return !directory.failed && !directory.stalled && (directory.dirty || directory.writing);
     };
     if (flushes_.empty() || std::ranges::any_of(directories_, is_busy)) return;
     std::set<std::size_t> failed;
     for (std::size_t i = 0; i < directories_.size(); ++i) {
-        if (directories_[i].failed) failed.insert(i);
+        if (directories_[i].failed || directories_[i].stalled) failed.insert(i);
     }
     for (auto& done : std::exchange(flushes_, {})) done(failed);
 }

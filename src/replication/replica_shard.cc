@@ -33,12 +33,6 @@ ReplicaShard::ReplicaShard(const io::ShardPorts& ports, const ReplicaShardConfig
                                                              .reserve_bytes = config.disk_reserve_bytes}),
                                 .failed = directory.failed.has_value(),
                                 .waiting_for_room = {}});
-        for (const auto& folder : directory.partitions) {
-            if (folder.name.kind != storage::DirectoryKind::live || !folder.topic_id) continue;
-            const TopicPartitionId id{*folder.topic_id, folder.name.partition.partition};
-            if (owner_of(id, ports_.shards.count()) == ports_.shard)
-                folders_at_start_[id] = static_cast<std::uint32_t>(i);
-        }
     }
 }
 
@@ -57,8 +51,8 @@ Partition* ReplicaShard::find(const TopicPartitionId& id) {
 
 ErrorCode ReplicaShard::error_of_missing(const TopicPartitionId& id) const {
     const auto slot = slots_.find(id);
-    if (slot != slots_.end() && slot->second.state == SlotState::failed && !closing_)
-        return ErrorCode::kafka_storage_error;
+    const bool is_lost = slot != slots_.end() && slot->second.state != SlotState::loaded;
+    if (is_lost && !closing_) return ErrorCode::kafka_storage_error;  // for good, or until there is room
     if (slot != slots_.end() && closing_) return ErrorCode::not_leader_or_follower;
     return ErrorCode::unknown_topic_or_partition;
 }
@@ -79,6 +73,10 @@ std::size_t ReplicaShard::max_batch_bytes(const TopicPartitionId& id) const {
 void ReplicaShard::on_progress(Partition& partition) {
     not_checkpointed_.insert(partition.id());
     if (partition.log().config().cleanup_compact) schedule_cleaning();
+    schedule_checkpoint();
+}
+
+void ReplicaShard::schedule_checkpoint() {
     if (checkpoint_scheduled_ || stopped_) return;
     checkpoint_scheduled_ = true;
     ports_.executor.call_at(ports_.clock.now() + config_.checkpoint_interval, [this] {
@@ -87,22 +85,24 @@ void ReplicaShard::on_progress(Partition& partition) {
     });
 }
 
+CheckpointEntry ReplicaShard::checkpoint_entry(Partition& partition, const Slot& slot) const {
+    const auto& log = partition.log();
+    const bool is_named = log.log_start_offset() == log.first_segment_base();
+    return {.directory = directories_[slot.directory].index,
+            .partition = {partition.topic(), partition.id().partition},
+            .high_watermark = partition.high_watermark(),
+            .recovery_point = log.recovery_point(),
+            .clean_end = log.was_cleaned() ? std::optional(log.clean_end()) : std::nullopt,
+            .log_start_offset = is_named ? std::nullopt : std::optional(log.log_start_offset()),
+            .mark = log.mark()};
+}
+
 void ReplicaShard::send_checkpoint() {
-    std::vector<CheckpointEntry> entries;
+    auto entries = std::exchange(last_entries_, {});
     for (const auto& id : std::exchange(not_checkpointed_, {})) {
         const auto slot = slots_.find(id);
         if (slot == slots_.end() || slot->second.partition == nullptr) continue;
-        auto& partition = *slot->second.partition;
-        const auto log_start = partition.log().log_start_offset();
-        const bool is_named = log_start == partition.log().first_segment_base();
-        entries.push_back({.directory = directories_[slot->second.directory].index,
-                           .partition = {partition.topic(), id.partition},
-                           .high_watermark = partition.high_watermark(),
-                           .recovery_point = partition.log().recovery_point(),
-                           .clean_end = partition.log().was_cleaned()
-                                            ? std::optional(partition.log().clean_end())
-                                            : std::nullopt,
-                           .log_start_offset = is_named ? std::nullopt : std::optional(log_start)});
+        entries.push_back(checkpoint_entry(*slot->second.partition, slot->second));
     }
     if (entries.empty()) return;
     ports_.shards.submit(ShardId{0}, [&checkpointer = checkpointer_, entries = std::move(entries)] {
@@ -129,7 +129,6 @@ void ReplicaShard::take_offline(std::size_t directory, const Error& why) {
 void ReplicaShard::on_disk_error(const TopicPartitionId& id, const Error& why) {
     const auto slot = slots_.find(id);
     const bool is_disk = io::is_disk_failure(why, io::DiskFailure::broken) ||
-                         io::is_disk_failure(why, io::DiskFailure::no_space) ||
                          io::is_disk_failure(why, io::DiskFailure::no_permission);
     if (slot == slots_.end() || !is_disk) return;
     REACHED("read_failure_takes_directory_offline");
@@ -139,6 +138,8 @@ void ReplicaShard::on_disk_error(const TopicPartitionId& id, const Error& why) {
 void ReplicaShard::check_invariants() const {
     for (const auto& [id, slot] : slots_) {
         ASSERT((slot.state == SlotState::loaded) == (slot.partition != nullptr));
+        ASSERT((slot.state == SlotState::loaded) == loaded_.contains(id));
+        ASSERT((slot.state == SlotState::letting_go) == letting_go_.contains(id));
         if (slot.partition != nullptr) slot.partition->check_invariants();
     }
     for (const auto& [id, wait] : append_waits_) ASSERT(wait.pending_count > 0);

@@ -23,6 +23,7 @@
 #include "replication/partition.h"
 #include "replication/tasks.h"
 #include "storage/dir_writer.h"
+#include "storage/folder_check.h"
 #include "storage/log_dirs.h"
 #include "storage/recovery.h"
 #include "storage/tail_cache.h"
@@ -40,6 +41,7 @@ struct ReplicaShardConfig {
     Duration initial_task_delay = Duration::seconds(30);         // before the first round of upkeep
     Duration retention_check_interval = Duration::seconds(300);  // between rounds
     Duration producer_expiration_interval = Duration::seconds(600);
+    Duration idle_partition_after = Duration::seconds(60);  // unused for so long, it is let go
 };
 
 // Which shard owns a partition: the same for its log, its leader state and its coordinator shard.
@@ -115,6 +117,8 @@ public:
     // Loads what is left, a few at a time, so that a directory left uncleanly is recovered before the next
     // clean stop.
     void load_all(io::Task done);
+    // After an unclean stop: reads what the loads took on trust, with progress in the log.
+    void check_all(io::Task done);
     // Closes every log; everybody is refused from now on.
     void close(io::Task done);
     // After close(): whether everything of this shard in that directory (an index in LogDirs) was closed
@@ -131,12 +135,21 @@ public:
     void check_invariants() const;
 
 private:
-    enum class SlotState : std::uint8_t { unloaded, loading, loaded, failed };
+    enum class SlotState : std::uint8_t { unloaded, loading, loaded, letting_go, failed };
     struct Slot {
         std::unique_ptr<Partition> partition;
         std::uint32_t directory = 0;
         SlotState state = SlotState::unloaded;
-        std::string deleted_topic;  // its name, once it is gone from the image: opened only to be removed
+        bool has_folder = false;    // of its own; else the load makes one
+        bool was_loaded = false;    // by this process: what follows is newer than what the start found
+        bool is_sound = false;      // and closed in order: the next load is as after a clean stop
+        bool is_unchecked = false;  // the start took it on trust: whoever serves from it looks at checksums
+        bool was_used = false;      // since the last look at idle partitions
+        Offset log_start{};
+        Offset recovery_point{};
+        Offset clean_end{};
+        std::int64_t upkeep_ms = 0;  // wall clock: before, there is nothing to do for one that is not loaded
+        std::string deleted_topic;   // its name, once it is gone from the image: opened only to be removed
     };
     // An append of a client that has no room in the writer's queue yet.
     struct QueuedAppend {
@@ -163,7 +176,9 @@ private:
     };
     class LoadJob;
     class StrayJob;
+    class OldFolderJob;
     class CleanJob;
+    class CheckJob;
     struct ReadGather;
     struct LookupGather;
 
@@ -175,20 +190,44 @@ private:
     void update_config(Partition& partition);
     void set_strays_aside();
     void set_aside(const std::string& directory, const storage::PartitionName& name);
+    void make_room_for(const TopicPartitionId& id, const storage::PartitionName& name);
+    void on_old_folder_gone(const TopicPartitionId& id, const Status& status);
+    void forget_checkpoints(const storage::PartitionName& name);
     const std::string& path_of(const Slot& slot) const;
     bool stop_waiting_for_folder(const storage::PartitionName& name, const TopicPartitionId& id);
     void free_folder(const storage::PartitionName& name);
     void change_folder_balance(const storage::PartitionName& name, int change);
     bool is_folder_busy(const storage::PartitionName& name) const;
     Leadership leadership_of(const metadata::Topic& topic, const metadata::Partition& partition) const;
-    std::uint32_t choose_directory(const TopicPartitionId& id, const metadata::Partition& partition) const;
+    std::uint32_t choose_directory(const metadata::Partition& partition) const;
+    bool has_failed_directory() const;
     // replica_shard_loading.cc: opening and closing logs
     void start_load(const TopicPartitionId& id, Slot& slot);
+    storage::LoadRequest load_request(const TopicPartitionId& id, const Slot& slot,
+                                      const storage::PartitionName& name) const;
+    void on_load_failed(const TopicPartitionId& id, const storage::PartitionName& name, const Error& why);
+    void take_loaded(const TopicPartitionId& id, Slot& slot, std::unique_ptr<Partition> partition);
     void on_loaded(const TopicPartitionId& id, Result<storage::LoadedLog> loaded);
     bool must_wait_for_load(const TopicPartitionId& id) const;
     void finish_load_waits(const TopicPartitionId& id);
     void load_next_of_all();
+    std::map<TopicPartitionId, Slot>::iterator next_slot(std::optional<TopicPartitionId>& cursor);
+    void wait_for_load(const std::vector<TopicPartitionId>& partitions, io::Task task);
     void on_log_closed(const TopicPartitionId& id, const Status& status);
+    // replica_shard_idle.cc: partitions that nobody uses
+    void watch_for_idle();
+    void look_for_idle();
+    bool may_let_go(const TopicPartitionId& id, const Slot& slot) const;
+    void let_go_unless_used(const TopicPartitionId& id);
+    void let_go(const TopicPartitionId& id, Slot& slot);
+    void on_let_go(const TopicPartitionId& id, const Status& status);
+    void bury(std::unique_ptr<Partition> partition);
+    // replica_shard_check.cc: what a start after a kill took on trust
+    void check_next();
+    void continue_check(const TopicPartitionId& id, std::unique_ptr<storage::FolderCheck> check);
+    void on_checked(const TopicPartitionId& id, std::unique_ptr<storage::FolderCheck> check,
+                    Result<bool> done);
+    void report_check();
     // replica_shard_tasks.cc: what Replicas asks
     bool must_wait_for_room(const PartitionAppend& append, const AppendOptions& options);
     void append_now(const PartitionAppend& append, const AppendOptions& options, const AppendTicket& ticket);
@@ -200,6 +239,7 @@ private:
                      Completion<std::vector<FetchOutcome>> done);
     void list_loaded(const std::vector<OffsetLookup>& lookups,
                      Completion<std::vector<OffsetLookupOutcome>> done);
+    bool is_unchecked(const TopicPartitionId& id) const;
     EpochLookupOutcome end_offset_for(const EpochLookup& lookup);
     ProducersOutcome producers_of(const ProducersLookup& lookup);
     // replica_shard_upkeep.cc: what happens to partitions without anybody asking
@@ -226,6 +266,8 @@ private:
     // What to answer for a partition that is not loaded here.
     ErrorCode error_of_missing(const TopicPartitionId& id) const;
     storage::PartitionName name_of(const TopicPartitionId& id) const;
+    CheckpointEntry checkpoint_entry(Partition& partition, const Slot& slot) const;
+    void schedule_checkpoint();
     void send_checkpoint();
 
     io::ShardPorts ports_;
@@ -243,7 +285,10 @@ private:
     Ref<const metadata::Image> image_;
     bool has_image_ = false;
     std::map<TopicPartitionId, Slot> slots_;
-    std::map<TopicPartitionId, std::uint32_t> folders_at_start_;  // index into directories_
+    bool is_first_image_ = false;        // the one being applied: folders that are there belong to it
+    std::set<TopicPartitionId> loaded_;  // those slots
+    std::map<TopicPartitionId, std::unique_ptr<Partition>> letting_go_;
+    bool watching_for_idle_ = false;
     std::map<TopicPartitionId, std::unique_ptr<Partition>> removing_;
     std::vector<std::unique_ptr<Partition>> dead_;
     std::map<storage::PartitionName, std::set<TopicPartitionId>>
@@ -253,17 +298,24 @@ private:
     std::map<std::uint64_t, LoadWait> load_waits_;
     std::map<std::uint64_t, AppendWait> append_waits_;
     std::set<TopicPartitionId> not_checkpointed_;
+    std::vector<CheckpointEntry> last_entries_;  // of partitions that are not loaded any more
     bool checkpoint_scheduled_ = false;
     std::uint64_t next_wait_ = 1;
-    std::set<TopicPartitionId> to_load_;
+    std::optional<TopicPartitionId> last_background_load_;  // they follow the order of the slots
     std::size_t loads_in_flight_ = 0;
     io::Task all_loaded_;
+    std::optional<TopicPartitionId> last_checked_;
+    std::size_t checked_partitions_ = 0;
+    std::int64_t checked_bytes_ = 0;
+    Instant check_reported_;
+    io::Task all_checked_;
     std::set<TopicPartitionId> to_close_;
     io::Task closed_;
     std::set<std::size_t> clean_;
     storage::Trash trash_;
-    std::vector<TopicPartitionId> to_retain_;  // of the round under way, last one first
+    std::optional<TopicPartitionId> last_retained_;  // of the round under way, in the order of the slots
     bool is_retaining_ = false;
+    bool loaded_to_retain_ = false;  // the one under way
     bool cleaning_scheduled_ = false;
     std::optional<TopicPartitionId> cleaning_;               // the partition under way
     std::map<TopicPartitionId, Instant> uncleanable_until_;  // those that failed

@@ -42,10 +42,34 @@ private:
     Status status_;
 };
 
+// Moves the folder of an older topic of the same name out of the way of the one that was found not to be in
+// it.
+class ReplicaShard::OldFolderJob final : public io::DiskJob {
+public:
+    OldFolderJob(ReplicaShard& shard, TopicPartitionId id, std::string from, std::string to)
+        : shard_(shard), id_(id), from_(std::move(from)), to_(std::move(to)) {}
+    void run(io::FileSystem& files) override {
+        status_ = files.rename(from_, to_);
+        if (status_) status_ = files.sync_directory(storage::parent_path(to_));
+    }
+    void complete() override {
+        if (status_) LOG_WARN("stray_partition_renamed", from_, to_);
+        shard_.on_old_folder_gone(id_, status_);
+    }
+
+private:
+    ReplicaShard& shard_;
+    TopicPartitionId id_;
+    std::string from_;
+    std::string to_;
+    Status status_;
+};
+
 void ReplicaShard::on_image(Ref<const metadata::Image> image, const metadata::Changes& changes) {
     if (closing_) return;
     image_ = std::move(image);
-    if (!std::exchange(has_image_, true)) {
+    is_first_image_ = !std::exchange(has_image_, true);
+    if (is_first_image_) {
         set_strays_aside();
         start_upkeep();
     }
@@ -70,20 +94,20 @@ void ReplicaShard::on_image(Ref<const metadata::Image> image, const metadata::Ch
     apply_configs(changes);
 }
 
-// Folders of topics that were deleted while this node was down, or died before it had removed them.
+// Folders of topics that were deleted while this node was down, or died before it had removed them. That a
+// topic was made again under the same name, the load finds.
 void ReplicaShard::set_strays_aside() {
+    std::uint32_t next_shard = 0;
     for (const auto& directory : directories_) {
         const auto& at_start = directories_of_node_.directories()[directory.index];
-        for (const auto& folder : at_start.partitions) {
-            if (folder.name.kind != storage::DirectoryKind::live || !folder.topic_id) continue;
-            if (*folder.topic_id == k_metadata_topic_id) continue;  // the quorum's
-            const TopicPartitionId id{*folder.topic_id, folder.name.partition.partition};
-            const auto* partition = image_->partition(id.topic_id, id.partition);
+        for (const auto& [name, kind] : at_start.folders) {
+            if (kind != storage::DirectoryKind::live || name.topic == storage::k_metadata_topic)
+                continue;  // the quorum's
+            const auto* topic = image_->topic(name.topic);
+            const auto* partition = topic == nullptr ? nullptr : topic->partitions.find(name.partition);
             if (partition != nullptr && partition->has_replica(config_.broker_id)) continue;
-            change_folder_balance(folder.name.partition, 1);
-            if (owner_of(id, ports_.shards.count()) != ports_.shard) continue;
-            folders_at_start_.erase(id);
-            set_aside(at_start.path, folder.name.partition);
+            change_folder_balance(name, 1);
+            if (next_shard++ % ports_.shards.count() == ports_.shard.value()) set_aside(at_start.path, name);
         }
     }
 }
@@ -91,6 +115,29 @@ void ReplicaShard::set_strays_aside() {
 void ReplicaShard::set_aside(const std::string& directory, const storage::PartitionName& name) {
     auto hex = fmt::format("{:016x}{:016x}", ports_.random.next(), ports_.random.next());
     ports_.disk.submit(io::DiskLane{}, std::make_unique<StrayJob>(*this, directory, name, std::move(hex)));
+}
+
+void ReplicaShard::make_room_for(const TopicPartitionId& id, const storage::PartitionName& name) {
+    auto& slot = slots_.find(id)->second;
+    slot.has_folder = slot.was_loaded = slot.is_sound = false;
+    const auto hex = fmt::format("{:016x}{:016x}", ports_.random.next(), ports_.random.next());
+    const auto stray = storage::suffixed_directory_name(name, hex, storage::DirectoryKind::stray);
+    ports_.disk.submit(io::DiskLane{}, std::make_unique<OldFolderJob>(
+                                           *this, id, storage::join_path(path_of(slot), name.to_string()),
+                                           storage::join_path(path_of(slot), stray)));
+}
+
+void ReplicaShard::on_old_folder_gone(const TopicPartitionId& id, const Status& status) {
+    if (stopped_) return;
+    const auto slot = slots_.find(id);
+    ASSERT(slot != slots_.end());
+    if (closing_ || !status) {
+        if (!status) LOG_ERROR("stray_partition_stays", id.partition, status.error().detail);
+        slot->second.state = SlotState::failed;
+        return finish_load_waits(id);
+    }
+    if (slot->second.deleted_topic.empty()) forget_checkpoints(name_of(id));
+    start_load(id, slot->second);
 }
 
 const std::string& ReplicaShard::path_of(const Slot& slot) const {
@@ -103,8 +150,14 @@ void ReplicaShard::apply_partition(const metadata::Topic& topic, PartitionIndex 
     const TopicPartitionId id{topic.id, index};
     auto [slot, added] = slots_.try_emplace(id);
     if (added) {
-        slot->second.directory = choose_directory(id, *partition);
-        if (!folders_at_start_.contains(id)) start_load(id, slot->second);  // new: its folder is made now
+        const auto found =
+            is_first_image_ ? directories_of_node_.directory_of({topic.name, index}) : std::nullopt;
+        slot->second.has_folder = found.has_value();
+        slot->second.is_unchecked = found && !directories_of_node_.directories()[*found].was_clean;
+        slot->second.directory = found ? static_cast<std::uint32_t>(*found) : choose_directory(*partition);
+        const bool may_be_elsewhere = !found && is_first_image_ && has_failed_directory();
+        if (may_be_elsewhere) slot->second.state = SlotState::failed;
+        if (!found && !may_be_elsewhere) start_load(id, slot->second);  // new: its folder is made now
     }
     if (slot->second.partition != nullptr) slot->second.partition->lead(leadership_of(topic, *partition));
     if (partition->leader == config_.broker_id) {
@@ -123,10 +176,13 @@ Leadership ReplicaShard::leadership_of(const metadata::Topic& topic,
             std::min(min_isr, partition.replicas.size())};
 }
 
-// Where its folder already is; else what the controller assigned; else the first directory that works.
-std::uint32_t ReplicaShard::choose_directory(const TopicPartitionId& id,
-                                             const metadata::Partition& partition) const {
-    if (const auto found = folders_at_start_.find(id); found != folders_at_start_.end()) return found->second;
+// Where a partition may be that no folder was found of: none is made in another place then.
+bool ReplicaShard::has_failed_directory() const {
+    return std::ranges::any_of(directories_, &Directory::failed);
+}
+
+// What the controller assigned; else the first directory that works.
+std::uint32_t ReplicaShard::choose_directory(const metadata::Partition& partition) const {
     const auto assigned = partition.directory_of(config_.broker_id);
     std::uint32_t first_working = 0;
     for (std::uint32_t i = static_cast<std::uint32_t>(directories_.size()); i-- > 0;) {
@@ -143,10 +199,10 @@ void ReplicaShard::drop_partition(const std::string& topic, const TopicPartition
     if (found == slots_.end()) return free_folder({topic, id.partition});
     auto& slot = found->second;
     leadership_.on_not_led_here(topic, id);
-    folders_at_start_.erase(id);
     not_checkpointed_.erase(id);
     if (slot.state == SlotState::loaded) {
         auto partition = std::move(slot.partition);
+        loaded_.erase(id);
         slots_.erase(found);
         return remove_loaded(id, std::move(partition));
     }
@@ -183,14 +239,19 @@ void ReplicaShard::remove_loaded(const TopicPartitionId& id, std::unique_ptr<Par
         const auto found = removing_.find(id);
         const storage::PartitionName name{found->second->topic(), id.partition};
         if (!status) LOG_ERROR("partition_removal_failed", name.to_string(), status.error().detail);
-        dead_.push_back(std::move(found->second));  // the log is calling us: it goes in a later turn
+        auto removed = std::move(found->second);
         removing_.erase(found);
-        ports_.executor.post([this] { dead_.clear(); });
+        bury(std::move(removed));
         free_folder(name);
     });
 }
 
 void ReplicaShard::free_folder(const storage::PartitionName& name) {
+    forget_checkpoints(name);
+    broadcast_folder_free_(name);
+}
+
+void ReplicaShard::forget_checkpoints(const storage::PartitionName& name) {
     std::vector<CheckpointEntry> entries;
     for (const auto& directory : directories_) {
         entries.push_back({.directory = directory.index, .partition = name, .is_gone = true});
@@ -198,7 +259,6 @@ void ReplicaShard::free_folder(const storage::PartitionName& name) {
     ports_.shards.submit(ShardId{0}, [&checkpointer = checkpointer_, entries = std::move(entries)] {
         checkpointer.report(entries);
     });
-    broadcast_folder_free_(name);
 }
 
 void ReplicaShard::on_folder_free(const storage::PartitionName& name) { change_folder_balance(name, -1); }
@@ -227,11 +287,14 @@ void ReplicaShard::apply_configs(const metadata::Changes& changes) {
     const bool broker_changed = std::ranges::any_of(changes.configs, [](const auto& resource) {
         return resource.type == metadata::ConfigResourceType::broker;
     });
+    if (changes.configs.empty()) return;
     for (auto& [id, slot] : slots_) {
-        if (changes.configs.empty()) return;
-        if (slot.partition == nullptr) continue;
-        const metadata::ConfigResource own{metadata::ConfigResourceType::topic, slot.partition->topic()};
-        if (broker_changed || changes.configs.contains(own)) update_config(*slot.partition);
+        const auto* topic = image_->topic(id.topic_id);
+        if (topic == nullptr) continue;
+        const metadata::ConfigResource own{metadata::ConfigResourceType::topic, topic->name};
+        if (!broker_changed && !changes.configs.contains(own)) continue;
+        slot.upkeep_ms = 0;
+        if (slot.partition != nullptr) update_config(*slot.partition);
     }
 }
 

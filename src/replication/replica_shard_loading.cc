@@ -5,6 +5,7 @@
 #include "base/assert.h"
 #include "base/format.h"
 #include "base/log.h"
+#include "io/disk_error.h"
 #include "replication/replica_shard.h"
 #include "replication/topic_settings.h"
 
@@ -37,22 +38,30 @@ void ReplicaShard::start_load(const TopicPartitionId& id, Slot& slot) {
         return finish_load_waits(id);
     }
     slot.state = SlotState::loading;
-    const bool is_new = slot.deleted_topic.empty() && !folders_at_start_.contains(id);
     const auto name =
         slot.deleted_topic.empty() ? name_of(id) : storage::PartitionName{slot.deleted_topic, id.partition};
-    if (is_new && is_folder_busy(name)) {
+    if (slot.deleted_topic.empty() && !slot.has_folder && is_folder_busy(name)) {
         waiting_for_folder_[name].insert(id);
         return;
     }
+    ports_.disk.submit(io::DiskLane{}, std::make_unique<LoadJob>(*this, id, load_request(id, slot, name)));
+}
+
+storage::LoadRequest ReplicaShard::load_request(const TopicPartitionId& id, const Slot& slot,
+                                                const storage::PartitionName& name) const {
     const auto& directory = directories_of_node_.directories()[directories_[slot.directory].index];
     storage::LoadRequest request;
     request.directory = storage::join_path(directory.path, name.to_string());
-    request.create = true;
+    request.create = !slot.was_loaded;
     request.topic_id = id.topic_id;
     request.now_ms = ports_.clock.wall_clock_ms();
     request.config =
         topic_settings(*image_, name.topic, config_.broker_id, broker_configs_, config_.durability).log;
-    if (!is_new) {
+    if (slot.was_loaded) {
+        request.clean = slot.is_sound;
+        request.recovery_point = slot.recovery_point;
+        request.log_start_offset = slot.log_start;
+    } else if (slot.has_folder) {
         const auto offset_in = [&name](const storage::OffsetCheckpoint& checkpoint) {
             const auto found = checkpoint.find(name);
             return found == checkpoint.end() ? Offset{} : found->second;
@@ -60,8 +69,10 @@ void ReplicaShard::start_load(const TopicPartitionId& id, Slot& slot) {
         request.clean = directory.was_clean;
         request.recovery_point = offset_in(directory.recovery_points);
         request.log_start_offset = offset_in(directory.log_start_offsets);
+        if (const auto mark = directory.marks.find(name); mark != directory.marks.end())
+            request.mark = mark->second;
     }
-    ports_.disk.submit(io::DiskLane{}, std::make_unique<LoadJob>(*this, id, std::move(request)));
+    return request;
 }
 
 void ReplicaShard::on_loaded(const TopicPartitionId& id, Result<storage::LoadedLog> loaded) {
@@ -73,41 +84,66 @@ void ReplicaShard::on_loaded(const TopicPartitionId& id, Result<storage::LoadedL
         slot.state = SlotState::failed;
         return finish_load_waits(id);
     }
-    const auto topic_name = slot.deleted_topic.empty() ? name_of(id).topic : slot.deleted_topic;
-    if (!loaded) {
-        LOG_ERROR("partition_load_failed", topic_name, id.partition, loaded.error().detail);
-        slot.state = SlotState::failed;
-        on_disk_error(id, loaded.error());
-        if (!slot.deleted_topic.empty()) {
-            set_aside(path_of(slot), {topic_name, id.partition});
-            slots_.erase(found);
-        }
-        return finish_load_waits(id);
-    }
+    const storage::PartitionName name{slot.deleted_topic.empty() ? name_of(id).topic : slot.deleted_topic,
+                                      id.partition};
+    if (!loaded) return on_load_failed(id, name, loaded.error());
     auto& directory = directories_[slot.directory];
-    auto partition = std::make_unique<Partition>(id, topic_name, config_.broker_id, *this);
+    auto partition = std::make_unique<Partition>(id, name.topic, config_.broker_id, *this);
     const auto config =
-        topic_settings(*image_, topic_name, config_.broker_id, broker_configs_, config_.durability).log;
+        topic_settings(*image_, name.topic, config_.broker_id, broker_configs_, config_.durability).log;
     partition->set_log(std::make_unique<storage::Log>(
         std::move(*loaded), config, storage::LogPorts{directory.writer, tail_, ports_.disk, decompressor_},
         *partition));
     const auto& cleaned = directories_of_node_.directories()[directory.index].cleaner_offsets;
-    if (const auto end = cleaned.find({topic_name, id.partition}); end != cleaned.end())
-        partition->log().set_clean_end(end->second);
+    const auto checkpointed = cleaned.find(name);
+    if (slot.was_loaded)
+        partition->log().set_clean_end(slot.clean_end);
+    else if (slot.has_folder && checkpointed != cleaned.end())
+        partition->log().set_clean_end(checkpointed->second);
+    slot.has_folder = slot.was_loaded = true;
     if (!slot.deleted_topic.empty()) {
         slots_.erase(found);
         remove_loaded(id, std::move(partition));
         return finish_load_waits(id);
     }
+    take_loaded(id, slot, std::move(partition));
+    finish_load_waits(id);
+}
+
+void ReplicaShard::take_loaded(const TopicPartitionId& id, Slot& slot, std::unique_ptr<Partition> partition) {
     const auto* topic = image_->topic(id.topic_id);
     if (const auto* entry = topic->partitions.find(id.partition))
         partition->lead(leadership_of(*topic, *entry));
     slot.partition = std::move(partition);
     slot.state = SlotState::loaded;
+    loaded_.insert(id);
+    watch_for_idle();
+}
+
+void ReplicaShard::on_load_failed(const TopicPartitionId& id, const storage::PartitionName& name,
+                                  const Error& why) {
+    const auto found = slots_.find(id);
+    auto& slot = found->second;
+    const bool is_of_another = why.code == ErrorCode::inconsistent_topic_id && slot.has_folder;
+    if (is_of_another && slot.deleted_topic.empty()) return make_room_for(id, name);
+    LOG_ERROR("partition_load_failed", name.topic, id.partition, why.detail);
+    // Without room the next one who asks tries again.
+    slot.state = io::is_passing(why) ? SlotState::unloaded : SlotState::failed;
+    on_disk_error(id, why);
+    if (!slot.deleted_topic.empty()) {
+        set_aside(path_of(slot), name);
+        slots_.erase(found);
+    }
     finish_load_waits(id);
 }
 
 void ReplicaShard::when_loaded(const std::vector<TopicPartitionId>& partitions, io::Task task) {
+    for (const auto& id : partitions)
+        if (const auto slot = slots_.find(id); slot != slots_.end()) slot->second.was_used = true;
+    wait_for_load(partitions, std::move(task));
+}
+
+void ReplicaShard::wait_for_load(const std::vector<TopicPartitionId>& partitions, io::Task task) {
     LoadWait wait{0, std::move(task)};
     const auto number = next_wait_++;
     for (const auto& id : partitions) {
@@ -126,7 +162,8 @@ void ReplicaShard::when_loaded(const std::vector<TopicPartitionId>& partitions, 
 bool ReplicaShard::must_wait_for_load(const TopicPartitionId& id) const {
     const auto slot = slots_.find(id);
     if (slot == slots_.end()) return false;
-    return slot->second.state == SlotState::loading || load_waiters_.contains(id);
+    const auto state = slot->second.state;
+    return state == SlotState::loading || state == SlotState::letting_go || load_waiters_.contains(id);
 }
 
 void ReplicaShard::finish_load_waits(const TopicPartitionId& id) {
@@ -149,24 +186,34 @@ void ReplicaShard::finish_load_waits(const TopicPartitionId& id) {
 void ReplicaShard::load_all(io::Task done) {
     ASSERT(all_loaded_ == nullptr);
     all_loaded_ = std::move(done);
-    for (const auto& [id, slot] : slots_) {
-        if (slot.state == SlotState::unloaded) to_load_.insert(id);
-    }
+    last_background_load_.reset();
     load_next_of_all();
 }
 
+// The slot behind the one that the cursor is at, which it moves to; slots come and go meanwhile.
+std::map<TopicPartitionId, ReplicaShard::Slot>::iterator ReplicaShard::next_slot(
+    std::optional<TopicPartitionId>& cursor) {
+    const auto next = cursor ? slots_.upper_bound(*cursor) : slots_.begin();
+    if (next != slots_.end()) cursor = next->first;
+    return next;
+}
+
 void ReplicaShard::load_next_of_all() {
-    while (loads_in_flight_ < k_background_loads_max && !to_load_.empty()) {
-        const auto id = *to_load_.begin();
-        to_load_.erase(to_load_.begin());
+    while (all_loaded_ != nullptr && loads_in_flight_ < k_background_loads_max) {
+        auto slot = next_slot(last_background_load_);
+        while (slot != slots_.end() && (slot->second.state != SlotState::unloaded || slot->second.is_sound))
+            slot = next_slot(last_background_load_);
+        if (slot == slots_.end()) break;
         ++loads_in_flight_;
-        when_loaded({id}, [this] {
+        wait_for_load({slot->first}, [this, id = slot->first] {
             --loads_in_flight_;
-            ports_.executor.post([this] { load_next_of_all(); });
+            ports_.executor.post([this, id] {
+                let_go_unless_used(id);
+                load_next_of_all();
+            });
         });
     }
-    if (to_load_.empty() && loads_in_flight_ == 0 && all_loaded_ != nullptr)
-        std::exchange(all_loaded_, nullptr)();
+    if (loads_in_flight_ == 0 && all_loaded_ != nullptr) std::exchange(all_loaded_, nullptr)();
 }
 
 void ReplicaShard::close(io::Task done) {
@@ -177,14 +224,16 @@ void ReplicaShard::close(io::Task done) {
     }
     for (auto& [id, slot] : slots_) {
         const auto& directory = directories_of_node_.directories()[directories_[slot.directory].index];
-        if (slot.state == SlotState::loaded) {
+        const bool is_sound = slot.is_sound || directory.was_clean;
+        if (slot.state == SlotState::loaded || slot.state == SlotState::letting_go) {
             to_close_.insert(id);
-        } else if (slot.state != SlotState::unloaded || !directory.was_clean) {
+        } else if (slot.state != SlotState::unloaded || !is_sound) {
             clean_.erase(directories_[slot.directory].index);  // not all of it was seen to be sound
         }
     }
     send_checkpoint();
     for (const auto& id : std::set(to_close_)) {
+        if (letting_go_.contains(id)) continue;  // closing already
         auto& partition = *slots_.find(id)->second.partition;
         partition.close(ErrorCode::not_leader_or_follower);
         partition.log().close([this, id](const Status& status) { on_log_closed(id, status); });
@@ -197,10 +246,10 @@ void ReplicaShard::on_log_closed(const TopicPartitionId& id, const Status& statu
     const auto slot = slots_.find(id);
     ASSERT(slot != slots_.end());
     if (!status) {
-        LOG_ERROR("log_close_failed", slot->second.partition->topic(), id.partition, status.error().detail);
+        LOG_ERROR("log_close_failed", id.partition, status.error().detail);
         clean_.erase(directories_[slot->second.directory].index);
     }
-    not_checkpointed_.insert(id);
+    if (slot->second.partition != nullptr) not_checkpointed_.insert(id);
     to_close_.erase(id);
     if (!to_close_.empty()) return;
     send_checkpoint();

@@ -3,6 +3,7 @@
 
 #include "base/assert.h"
 #include "base/fault.h"
+#include "io/disk_error.h"
 #include "records/builder.h"
 #include "replication/replica_shard.h"
 
@@ -15,6 +16,11 @@ std::vector<TopicPartitionId> ids_of(const std::vector<Request>& requests) {
     ids.reserve(requests.size());
     for (const auto& request : requests) ids.push_back(request.partition);
     return ids;
+}
+
+// What only the disk knows by that name is a storage error to everybody else.
+ErrorCode code_for_client(const Error& error) {
+    return io::is_passing(error) ? ErrorCode::kafka_storage_error : error.code;
 }
 
 }  // namespace
@@ -178,7 +184,8 @@ struct ReplicaShard::ReadGather final : RefCounted {
              .upper_bound = outcomes.back().read_limit,
              .max_bytes = limit,
              .min_one_message = is_empty_so_far,
-             .file_range_bytes_min = options.file_range_bytes_min,
+             .file_range_bytes_min =
+                 shard.is_unchecked(fetch.partition) ? SIZE_MAX : options.file_range_bytes_min,
              .with_aborted = options.isolation == Isolation::read_committed},
             [self = Ref(this)](Result<storage::LogRead> read) { self->on_read(std::move(read)); });
         is_waiting = is_reading;
@@ -194,7 +201,7 @@ struct ReplicaShard::ReadGather final : RefCounted {
             outcome.records = std::move(read->records);
             outcome.aborted_transactions = std::move(read->aborted);
         } else {
-            outcome = {.error = read.error().code};
+            outcome = {.error = code_for_client(read.error())};
             shard.on_disk_error(fetches[outcomes.size() - 1].partition, read.error());
         }
         if (std::exchange(is_waiting, false)) run();
@@ -210,6 +217,11 @@ struct ReplicaShard::ReadGather final : RefCounted {
     bool is_reading = false;  // a read was asked for and has not answered
     bool is_waiting = false;  // and read_next has returned meanwhile
 };
+
+bool ReplicaShard::is_unchecked(const TopicPartitionId& id) const {
+    const auto slot = slots_.find(id);
+    return slot != slots_.end() && slot->second.is_unchecked;
+}
 
 void ReplicaShard::read(std::vector<PartitionFetch> fetches, FetchOptions options,
                         Completion<std::vector<FetchOutcome>> done) {
@@ -288,14 +300,13 @@ void ReplicaShard::list_loaded(const std::vector<OffsetLookup>& lookups,
             gather->set(i, {.offset = limit, .leader_epoch = partition->leadership().leader_epoch});
             continue;
         }
-        partition->log().offset_for_timestamp(lookup.timestamp, limit,
-                                              [gather, i](Result<storage::TimestampOffset> found) {
-                                                  if (!found)
-                                                      return gather->set(i, {.error = found.error().code});
-                                                  gather->set(i, {.timestamp = found->timestamp,
-                                                                  .offset = found->offset,
-                                                                  .leader_epoch = found->leader_epoch});
-                                              });
+        partition->log().offset_for_timestamp(
+            lookup.timestamp, limit, [gather, i](Result<storage::TimestampOffset> found) {
+                if (!found) return gather->set(i, {.error = code_for_client(found.error())});
+                gather->set(i, {.timestamp = found->timestamp,
+                                .offset = found->offset,
+                                .leader_epoch = found->leader_epoch});
+            });
     }
 }
 

@@ -3,9 +3,18 @@
 #include <algorithm>
 
 #include "base/assert.h"
+#include "base/fault.h"
 #include "storage/recovery.h"
 
 namespace gregor::storage {
+namespace {
+
+// Past that span; never, when the clock does not reach so far.
+std::int64_t later(std::int64_t from_ms, std::int64_t span_ms) {
+    return from_ms > k_forever - 1 - span_ms ? k_forever : from_ms + span_ms + 1;
+}
+
+}  // namespace
 
 Log::Log(LoadedLog loaded, LogConfig config, LogPorts ports, LogObserver& observer)
     : config_(config), ports_(std::move(ports)), observer_(&observer), tail_(ports_.tail) {
@@ -33,6 +42,12 @@ void Log::adopt(LoadedLog loaded) {
     recovery_point_ = loaded.recovery_point;
     unsynced_end_ = Offset{0};
     unsynced_segments_.clear();
+    mark_ = loaded.mark;
+    marking_ = false;
+    marked_bytes_ = mark_ ? mark_->position : 0;
+    ++mark_round_;
+    // Whatever took long to know should be known the next time.
+    has_changed_ |= loaded.report.bytes_scanned > config_.mark_bytes;
     tail_.reset(log_end_);
     recent_aborted_.clear();
     clean_end_ = std::min(clean_end_, log_end_);
@@ -53,6 +68,31 @@ void Log::update_config(const LogConfig& config) {
     active_.rule.set_interval(config.index_interval_bytes);
     // What was answered from the page cache must not stay behind what is answered from disk.
     if (now_durable && !failed_) flush([](const Status&) {});
+}
+
+bool Log::is_at_rest() const {
+    const bool is_busy = closed_ || failed_ || truncating_ || swapping_ || marking_ || !pending_.empty();
+    return !is_busy && unsynced_segments_.empty() && !producers_.first_unstable_offset() &&
+           verifications_.size() == 0;
+}
+
+std::int64_t Log::upkeep_due_ms(std::int64_t now_ms) const {
+    const auto& oldest = segments_.front();
+    if (segments_.size() == 1 && oldest.size == 0) return k_forever;
+    if (segments_.size() > 1 && segments_[1].base <= log_start_) return now_ms;
+    auto due = k_forever;
+    if (config_.cleanup_delete && config_.retention_bytes >= 0 &&
+        size_bytes() - oldest.size >= config_.retention_bytes)
+        due = now_ms;
+    if (config_.cleanup_delete && config_.retention_ms >= 0) {
+        const auto largest = oldest.max_timestamp >= 0 ? oldest.max_timestamp : oldest.modified_ms;
+        due = std::min(due, later(largest, config_.retention_ms));
+    }
+    const bool is_dirty = config_.cleanup_compact && segments_.back().base > clean_end();
+    if (is_dirty && config_.min_compaction_lag_ms > 0)
+        due = std::min(due, later(now_ms, config_.min_compaction_lag_ms));
+    if (is_dirty) due = std::min(due, later(now_ms, config_.max_compaction_lag_ms));
+    return due;
 }
 
 std::vector<ActiveProducer> Log::active_producers() const {
@@ -99,6 +139,14 @@ void Log::on_done(std::uint64_t ticket) {
 void Log::on_failed(const Error& why) {
     failed_ = why;
     observer_->on_failed(why);
+}
+
+// What the disk holds beyond the last write that succeeded is cut, and the log is read again.
+void Log::on_taken_back() {
+    if (failed_ || closed_ || truncating_) return;
+    REACHED("appends_taken_back");
+    observer_->on_taken_back(written_end_);
+    start_truncation(written_end_, Truncation::of_lost_writes, [](const Status&) {});
 }
 
 void Log::raise_log_start_offset(Offset offset) {

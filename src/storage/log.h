@@ -27,6 +27,7 @@
 #include "storage/epoch_cache.h"
 #include "storage/index_tail.h"
 #include "storage/log_config.h"
+#include "storage/log_mark.h"
 #include "storage/names.h"
 #include "storage/producer_state.h"
 #include "storage/segment.h"
@@ -128,6 +129,8 @@ public:
     virtual void on_durable(Offset durable_end) = 0;
     // The directory is offline: nothing after durable_end() is safe, every later append is refused.
     virtual void on_failed(const Error& why) = 0;
+    // The disk had no room: appends from here on are taken back, as if they had never been.
+    virtual void on_taken_back(Offset /*end*/) {}
 };
 
 struct LogPorts {
@@ -158,6 +161,11 @@ public:
     Offset recovery_point() const {
         return recovery_point_;
     }  // for the checkpoint: everything below is fsynced, indexes included
+    // Below which a load need not look, for the directory's state; nullopt: it begins with the active
+    // segment.
+    std::optional<LogMark> mark() const {
+        return mark_ && mark_->base == segments_.back().base ? mark_ : std::nullopt;
+    }
     // First offset of the earliest transaction that is open, or whose marker is not below the high watermark
     // yet; nullopt when there is none. Never below the log's start.
     std::optional<Offset> first_unstable_offset() const;
@@ -229,6 +237,11 @@ public:
 
     void roll(std::int64_t now_ms);       // closes the active segment and opens another, unless it is empty
     void flush(Completion<Status> done);  // everything appended so far, and its indexes
+    // Nothing is under way, nobody's transaction is open or about to be: it may be closed and loaded again
+    // later.
+    bool is_at_rest() const;
+    // When retention or compaction may find something to do although nothing is appended; k_forever: never.
+    std::int64_t upkeep_due_ms(std::int64_t now_ms) const;
     // Flush and snapshot, so that Kafka may call the directory clean. The log takes no more calls.
     void close(Completion<Status> done);
     // Renames the directory to "<name>.<unique_hex>-delete", durably, then removes it in the background. The
@@ -252,6 +265,8 @@ private:
     class RetireTask;
     class AbortTask;
     class SwapTask;
+    class MarkTask;
+    class MarkJob;
 
     // What a write in flight means once it is done.
     struct Pending {
@@ -267,6 +282,7 @@ private:
 
     void on_done(std::uint64_t ticket) override;
     void on_failed(const Error& why) override;
+    void on_taken_back() override;
 
     Appended append_as_leader(AppendRequest& request);
     Appended append_as_follower(AppendRequest& request);
@@ -287,15 +303,23 @@ private:
     std::int64_t roll_jitter_ms() const;
     void roll_to(Offset base, std::int64_t now_ms);
     void adopt(LoadedLog loaded);
-    void start_truncation(Offset end, bool fully, Completion<Status> done);
+    enum class Truncation : std::uint8_t { to_end, fully, of_lost_writes };
+    void start_truncation(Offset end, Truncation kind, Completion<Status> done);
     std::size_t count_cleanable(const CleaningRequest& request) const;
     void take_cleaned(const Cleaned& cleaned);
     void end_swap();
     void retire_oldest(std::size_t count, std::int64_t now_ms, Completion<Result<RetiredFiles>> done);
     void queue_epochs();
+    LogMark mark_of_end() const;
+    bool is_mark_due() const;
+    void start_mark();
+    void on_marked(std::uint64_t round, const std::optional<LogMark>& mark);
+    bool is_settled() const { return !has_changed_ && producers_.entries().empty(); }
     void flush_index_tail();
     void on_segment_synced(Offset base, Offset end);
     void on_flushed(const std::vector<Offset>& segments, Offset end);
+    void queue_close(Completion<Status> done);
+    void on_cut(const Status& outcome);
     void on_index_written(Offset base, const Ref<SegmentFiles>& files, const IndexWrite& write);
     Segment* find_segment(Offset base);
     const Segment& floor_segment(Offset offset) const;
@@ -328,6 +352,12 @@ private:
     Offset unsynced_end_;                    // behind the last write that nobody will fsync with its answer
     std::vector<Offset> unsynced_segments_;  // closed, their fsync under way in the background
     std::deque<Pending> pending_;
+    std::optional<LogMark> mark_;
+    bool marking_ = false;               // the next one is under way
+    std::int64_t marked_bytes_ = 0;      // of the active segment, below the last one or the next
+    std::uint64_t mark_round_ = 0;       // counts the times that marks under way became void
+    std::deque<Offset> mark_snapshots_;  // oldest first
+    bool has_changed_ = false;           // since the load: closing it takes more than closing its files
     std::optional<Error> failed_;
     // Counts the times that segments went or were replaced: what a job read meanwhile is read again.
     std::uint64_t layout_ = 0;
@@ -346,6 +376,7 @@ private:
     std::vector<WaitingLookup> waiting_lookups_;
     bool truncating_ = false;
     bool closed_ = false;
+    std::optional<Completion<Status>> close_when_cut_;  // it was asked for during a truncation
 };
 
 }  // namespace gregor::storage

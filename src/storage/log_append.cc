@@ -51,7 +51,10 @@ Log::Appended Log::append(AppendRequest request) {
     if (failed_) return refuse(*failed_);
     if (const auto& why = ports_.writer->offline()) return refuse(*why);  // we are about to hear of it
     ASSERT(!closed_);
-    if (truncating_) return refuse({ErrorCode::kafka_storage_error, "the log is being truncated"});
+    if (truncating_) {
+        (void)ports_.writer->has_space_for(request.records.size());  // it may wait for space
+        return refuse({ErrorCode::kafka_storage_error, "the log is being truncated"});
+    }
     if (request.origin == AppendOrigin::client && !ports_.writer->has_room())
         return refuse({ErrorCode::request_timed_out, "the disk does not keep up: the write queue is full"});
     if (request.origin == AppendOrigin::client && !ports_.writer->has_space_for(request.records.size()))
@@ -223,6 +226,8 @@ AppendInfo Log::add_batches(const std::vector<Slice>& batches, std::int64_t now_
         roll_to(std::max(first.base_offset(), log_end_), now_ms);
     for (const auto& batch : batches) add_batch(batch);
     segments_.back().modified_ms = now_ms;
+    has_changed_ = true;
+    if (is_mark_due()) start_mark();
     if (index_tail_.is_full()) flush_index_tail();
     if (config_.flush_messages != k_forever && log_end_ - recovery_point_ >= config_.flush_messages &&
         config_.durability == Durability::page_cache)

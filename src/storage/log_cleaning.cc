@@ -92,18 +92,10 @@ public:
     SwapTask(std::string directory, Cleaned cleaned, CleaningDone done)
         : directory_(std::move(directory)), cleaned_(std::move(cleaned)), done_(std::move(done)) {}
 
+    NoRoom on_no_room() const override { return is_swapped_ ? NoRoom::retry : NoRoom::fatal; }
     Status run(io::FileSystem& files) override {
-        if (PLANTED_BUG("sources_retired_before_the_swap")) TRY_STATUS(retire_sources(files));
-        for (const auto& group : std::views::reverse(cleaned_.groups)) {
-            TRY_STATUS(rename_all(files, group.segment.base, k_cleaned_suffix, k_swap_suffix));
-            FAULT_POINT("cleaned_segment_named_swap");
-        }
-        TRY_STATUS(retire_sources(files));
-        FAULT_POINT("cleaned_sources_retired");
-        for (const auto& group : cleaned_.groups) {
-            TRY_STATUS(rename_all(files, group.segment.base, k_swap_suffix, ""));
-            FAULT_POINT("cleaned_segment_swapped");
-        }
+        if (!is_swapped_) TRY_STATUS(swap(files));
+        is_swapped_ = true;
         return files.sync_directory(directory_);
     }
     void complete(WriteClient* client, const Status& outcome) override {
@@ -115,6 +107,20 @@ public:
     }
 
 private:
+    Status swap(io::FileSystem& files) {
+        if (PLANTED_BUG("sources_retired_before_the_swap")) TRY_STATUS(retire_sources(files));
+        for (const auto& group : std::views::reverse(cleaned_.groups)) {
+            TRY_STATUS(rename_all(files, group.segment.base, k_cleaned_suffix, k_swap_suffix));
+            FAULT_POINT("cleaned_segment_named_swap");
+        }
+        TRY_STATUS(retire_sources(files));
+        FAULT_POINT("cleaned_sources_retired");
+        for (const auto& group : cleaned_.groups) {
+            TRY_STATUS(rename_all(files, group.segment.base, k_swap_suffix, ""));
+            FAULT_POINT("cleaned_segment_swapped");
+        }
+        return {};
+    }
     Status rename_all(io::FileSystem& files, Offset base, const char* from, const char* to) const {
         for (const auto* extension : k_segment_extensions) {
             const auto path = segment_path(directory_, base, extension);
@@ -147,6 +153,7 @@ private:
     Cleaned cleaned_;
     CleaningDone done_;
     RetiredFiles retired_;
+    bool is_swapped_ = false;  // but for the fsync
 };
 
 bool Log::can_finish_cleaning(const Cleaned& cleaned) const {

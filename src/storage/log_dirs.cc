@@ -10,6 +10,7 @@
 #include "base/fault.h"
 #include "base/log.h"
 #include "io/disk_error.h"
+#include "storage/segment_recovery.h"
 
 namespace gregor::storage {
 namespace {
@@ -17,7 +18,6 @@ namespace {
 constexpr const char* k_lock_file = ".lock";
 constexpr const char* k_clean_shutdown_file = ".kafka_cleanshutdown";
 constexpr std::string_view k_remote_cache_directory = "remote-log-index-cache";
-constexpr std::string_view k_metadata_topic = "__cluster_metadata";
 constexpr std::uint64_t k_reserved_directory_ids = 100;
 
 // One sentence about a directory that cannot be used, with what to do about it.
@@ -118,6 +118,15 @@ Status take_clean_marker(io::FileSystem& files, LogDir& directory) {
     return files.sync_directory(directory.path);
 }
 
+std::pair<const PartitionName&, DirectoryKind> key_of(const DirectoryName& folder) {
+    return {folder.partition, folder.kind};
+}
+
+bool has_folder(const LogDir& directory, const PartitionName& partition, DirectoryKind kind) {
+    return std::ranges::binary_search(
+        directory.folders, std::pair<const PartitionName&, DirectoryKind>(partition, kind), {}, key_of);
+}
+
 // Kafka's leniency: an unreadable checkpoint only costs time, except the high watermark's.
 OffsetCheckpoint read_or_empty(io::FileSystem& files, const LogDir& directory, const char* name) {
     const auto path = join_path(directory.path, name);
@@ -127,22 +136,34 @@ OffsetCheckpoint read_or_empty(io::FileSystem& files, const LogDir& directory, c
     return {};
 }
 
-Status list_partitions(io::FileSystem& files, LogDir& directory, bool holds_metadata) {
+Status list_folders(io::FileSystem& files, LogDir& directory, bool holds_metadata) {
     for (const auto& entry : TRY(files.list(directory.path))) {
         if (!entry.is_directory || entry.name == k_remote_cache_directory) continue;
-        const auto name = parse_directory_name(entry.name);
-        const auto path = join_path(directory.path, entry.name);
+        auto name = parse_directory_name(entry.name);
         if (!name)
-            return refuse(
-                fmt::format("{} is not the directory of a partition; move it out of log.dirs", path));
+            return refuse(fmt::format("{} is not the directory of a partition; move it out of log.dirs",
+                                      join_path(directory.path, entry.name)));
         if (name->partition.topic == k_metadata_topic && !holds_metadata)
-            return refuse(fmt::format(
-                "{} lies outside of metadata.log.dir; move it there or correct the setting", path));
-        auto topic_id = read_partition_metadata(files, path);
-        if (!topic_id) LOG_WARN("partition_metadata_ignored", path, topic_id.error().detail);
-        directory.partitions.push_back({path, *name, topic_id ? *topic_id : std::nullopt});
+            return refuse(
+                fmt::format("{} lies outside of metadata.log.dir; move it there or correct the setting",
+                            join_path(directory.path, entry.name)));
+        directory.folders.push_back(std::move(*name));
     }
+    std::ranges::sort(directory.folders, {}, key_of);
     return {};
+}
+
+// Our own state is disposable: damaged, it is as good as none.
+void read_marks_and_stamp(io::FileSystem& files, LogDir& directory) {
+    auto marks = read_marks(files, join_path(directory.path, k_marks_file));
+    auto stamp = read_stamp(files, join_path(directory.path, k_stamp_file));
+    if (marks && stamp) {
+        directory.marks = std::move(*marks);
+        directory.stamp = std::move(*stamp);
+        return;
+    }
+    directory.marks_are_void = true;
+    LOG_WARN("marks_ignored", directory.path, (marks ? stamp.error() : marks.error()).detail);
 }
 
 Status begin_directory(io::FileSystem& files, LogDir& directory, bool holds_metadata) {
@@ -151,7 +172,8 @@ Status begin_directory(io::FileSystem& files, LogDir& directory, bool holds_meta
     directory.log_start_offsets = read_or_empty(files, directory, k_log_start_file);
     directory.high_watermarks = read_or_empty(files, directory, k_high_watermark_file);
     directory.cleaner_offsets = read_or_empty(files, directory, k_cleaner_file);
-    return list_partitions(files, directory, holds_metadata);
+    read_marks_and_stamp(files, directory);
+    return list_folders(files, directory, holds_metadata);
 }
 
 Uuid draw_directory_id(io::Random& random, const std::set<Uuid>& taken) {
@@ -252,17 +274,52 @@ Status LogDirs::begin(io::FileSystem& files) {
 }
 
 Status LogDirs::check_duplicates() const {
-    std::map<std::pair<PartitionName, DirectoryKind>, std::string> seen;
-    for (const auto& directory : directories_) {
-        for (const auto& partition : directory.partitions) {
-            const auto kind = partition.name.kind;
+    for (std::size_t i = 1; i < directories_.size(); ++i) {
+        for (const auto& [partition, kind] : directories_[i].folders) {
             if (kind != DirectoryKind::live && kind != DirectoryKind::future) continue;
-            const auto [other, is_new] =
-                seen.emplace(std::pair(partition.name.partition, kind), partition.path);
-            if (!is_new)
-                return refuse(fmt::format("{} and {} hold the same partition; move one of them away",
-                                          other->second, partition.path));
+            for (std::size_t other = 0; other < i; ++other) {
+                if (has_folder(directories_[other], partition, kind))
+                    return refuse(fmt::format("{} and {} hold the same partition {}; move one of them away",
+                                              directories_[other].path, directories_[i].path,
+                                              partition.to_string()));
+            }
         }
+    }
+    return {};
+}
+
+std::optional<std::size_t> LogDirs::directory_of(const PartitionName& partition) const {
+    for (std::size_t i = 0; i < log_directories_; ++i)
+        if (has_folder(directories_[i], partition, DirectoryKind::live)) return i;
+    return std::nullopt;
+}
+
+void LogDirs::claim_marks(std::optional<Uuid> last_incarnation) {
+    last_incarnation_ = last_incarnation;
+    for (auto& directory : directories_) {
+        const bool is_ours = last_incarnation && !directory.marks_are_void &&
+                             std::ranges::find(directory.stamp, *last_incarnation) != directory.stamp.end();
+        if (is_ours) continue;
+        if (!directory.marks.empty()) LOG_INFO("marks_are_void", directory.path, directory.marks.size());
+        directory.marks.clear();
+        directory.marks_are_void = true;
+    }
+}
+
+// The old marks go first, if they are void: the new stamp must not make them valid again. The order of names
+// in one folder outlives a power cut, so one fsync of it will do.
+Status LogDirs::stamp(io::FileSystem& files, Uuid incarnation) {
+    for (std::size_t i = 0; i < log_directories_; ++i) {
+        auto& directory = directories_[i];
+        if (directory.failed) continue;
+        directory.stamp = {incarnation};
+        if (directory.marks_are_void) {
+            TRY_STATUS(remove_if_there(files, join_path(directory.path, k_marks_file)));
+        } else if (last_incarnation_) {
+            directory.stamp.push_back(*last_incarnation_);
+        }
+        const auto file = stamp_file(join_path(directory.path, k_stamp_file), directory.stamp);
+        TRY_STATUS(write_files_atomically(files, {file}));
     }
     return {};
 }
