@@ -8,7 +8,7 @@ from pathlib import Path
 import fetch
 from suite import KAFKA_VERSION, Call, Place, Suite, Unit, Verdict
 
-NAME = f"librdkafka-of-node-rdkafka-{fetch.NODE_RDKAFKA}"
+NAME = f"librdkafka-of-node-rdkafka-{fetch.NODE_RDKAFKA}-rapidjson"
 # An entry of the table in test.c: name, flags, and whatever else; a scenario is another configuration of the broker.
 ENTRY = re.compile(r"^ +_TEST\((\w+),\s*([\w |]+)(.*?)(?=^ +_TEST\(|^#endif|^ +\{NULL\})", re.M | re.S)
 NO_BROKER = {"TEST_F_LOCAL", "TEST_F_MANUAL"}
@@ -83,7 +83,7 @@ def compile_tests(source: Path, build: Path) -> None:
     """Without what the tests of a plain broker do not need, and unoptimised: they wait more than they compute."""
     cached = [f"-DCMAKE_{language}_COMPILER_LAUNCHER=ccache" for language in ("C", "CXX")]
     short = f"-fmacro-prefix-map={source}/tests/="  # some name topics after __FILE__
-    flags = [f"-DCMAKE_{language}_FLAGS=-O0 -w {short}" for language in ("C", "CXX")]
+    flags = [f"-DCMAKE_{language}_FLAGS=-O0 -w -DWITH_RAPIDJSON=1 {short}" for language in ("C", "CXX")]
     absent = [f"-D{option}=OFF" for option in ("RDKAFKA_BUILD_EXAMPLES", "WITH_SASL", "WITH_CURL")]
     fetch.run("cmake", "-G", "Ninja", "-S", source, "-B", build, "-DRDKAFKA_BUILD_STATIC=ON", *cached, *flags, *absent)
     config = build / "generated" / "config.h"  # its source asks with #ifdef, where 0 counts as there
