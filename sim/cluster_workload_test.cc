@@ -40,11 +40,12 @@ TEST_P(ClusterPlantedBug, IsCaught) {
     FAIL() << "nobody noticed";
 }
 
+// consumer_group_hands_out_owned_partitions is for tools/run_sim.py: an assertion catches it and ends the
+// process.
 INSTANTIATE_TEST_SUITE_P(ClusterWorkload, ClusterPlantedBug,
                          testing::Values("answer_before_fsync", "lost_truncation",
                                          "offsets_reused_after_crash", "forgotten_waiting_fetch",
                                          "group_answers_from_wrong_generation",
-                                         "consumer_group_hands_out_owned_partitions",
                                          "consumer_group_does_not_wait_for_revocation",
                                          "consumer_group_accepts_stale_commits"));
 #endif
