@@ -29,7 +29,7 @@ TEST_P(PlantedBug, IsCaught) {
     FAIL() << "nobody noticed";
 }
 
-// duplicate_window_not_restored takes some 170 seeds since disks fail, too: tools/run_sim.py hunts it.
+// duplicate_window_not_restored takes 181 seeds or more since disks fail, too: tools/run_sim.py hunts it.
 INSTANTIATE_TEST_SUITE_P(LogWorkload, PlantedBug,
                          testing::Values("answer_before_fsync", "lost_truncation",
                                          "offsets_reused_after_crash", "cleaned_segment_not_synced",
