@@ -16,13 +16,13 @@ from lib.report import Report, expect, expect_equal, say
 
 SEEDS_LONG, MEGABYTES, MEGABYTES_LONG = 10, 5, 100
 TURNS, TURNS_LONG = 3, 11  # the peer's and Gregor's together; five alternations are eleven turns
-SETTINGS = {"metadata__log__max__record__bytes__between__snapshots": 20_000,
+SETTINGS = {"transaction__state__log__num__partitions": 5, "share__coordinator__state__topic__num__partitions": 5,
+            "metadata__log__max__record__bytes__between__snapshots": 8_000,
             "log__cleaner__min__compaction__lag__ms": 10**15,  # records of internal topics stay where they are
             "log__initial__task__delay__ms": 1000,
             "log__flush__start__offset__checkpoint__interval__ms": 500}  # the peer forgets DeleteRecords when it is killed before
 COMPLAINT = re.compile(r" (WARN|ERROR|FATAL) (.*)")
-USUAL = re.compile(  # what the peer says of its own directory, too; and that it makes the folder of an unused partition, which
-    # Gregor leaves to the first use
+USUAL = re.compile(  # what the peer says of its own directory, too: the last of these of each partition that a topic gets later
     r"Performing controller activation|Auto topic creation failed|NetworkClient that has already been closed|"
     r"Unexpected error from|was disconnected|Connection to node .* could not be established|Disconnecting from node|"
     r"Expected partition .* to exist, but it was missing. Creating")
@@ -62,8 +62,9 @@ class Swap:
     def fill(self) -> None:
         self.fixture.fill(self.broker.address)
         self.look()
-        say(f"{len(self.fixture.partitions)} topics, {len(self.fixture.groups)} groups, "
-            f"{sum(1 for _ in self.broker.data.rglob('*.checkpoint'))} checkpoints")
+        snapshots = len(list(self.broker.data.glob("__cluster_metadata-0/*.checkpoint"))) - 1  # without what the format made
+        expect(snapshots > 0, "there is no snapshot of the metadata")
+        say(f"{len(self.fixture.partitions)} topics, {len(self.fixture.groups)} groups, {snapshots} snapshots")
 
     def look(self) -> None:
         self.picture = picture.take(self.broker.address, self.fixture)

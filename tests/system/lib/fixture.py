@@ -16,7 +16,16 @@ TOPIC_CONFIGS = (
     {"compression.type": "zstd"}, {"compression.type": "uncompressed"}, {"segment.bytes": "2000000"},
     {"message.timestamp.type": "LogAppendTime"}, {"index.interval.bytes": "500", "segment.bytes": "1500000"},
     {"max.message.bytes": "2000000", "retention.bytes": "-1"}, {"flush.messages": "10"}, {"min.insync.replicas": "1"})
-ALTERATIONS = {  # by type of entity: what to set, from which one is chosen
+MANY_CONFIGS = {
+    "cleanup.policy": "compact,delete", "compression.type": "lz4", "compression.lz4.level": "5", "delete.retention.ms": "86400001",
+    "file.delete.delay.ms": "60001", "flush.messages": "1000", "flush.ms": "60000", "index.interval.bytes": "4097",
+    "max.compaction.lag.ms": "9223372036854775806", "max.message.bytes": "1048589", "message.timestamp.after.max.ms": "3600001",
+    "message.timestamp.before.max.ms": "9223372036854775806", "message.timestamp.type": "CreateTime",
+    "min.cleanable.dirty.ratio": "0.75", "min.compaction.lag.ms": "1000000000000000", "min.insync.replicas": "1", "preallocate": "false",
+    "retention.bytes": "1000000000000", "retention.ms": "31536000000", "segment.bytes": "3000000",
+    "segment.index.bytes": "1000000", "segment.jitter.ms": "1", "segment.ms": "604800001", "unclean.leader.election.enable": "true",
+    "follower.replication.throttled.replicas": "*", "leader.replication.throttled.replicas": "0:1"}
+ALTERATIONS = {  # by type of entity: what can be set
     "topics": ("retention.ms=604800001", "max.message.bytes=1500000", "file.delete.delay.ms=61000",
                "cleanup.policy=[compact,delete]", "message.timestamp.after.max.ms=3600000000"),
     "brokers": ("log.cleaner.backoff.ms=16000", "background.threads=11", "num.io.threads=9", "log.flush.interval.messages=1000",
@@ -76,14 +85,14 @@ class Fixture:
     def fill(self, address: str) -> None:
         self.address = address
         self.create({f"t{number}": self.chance.choice(TOPIC_CONFIGS) for number in range(self.chance.randint(6, 10))})
-        self.create({name: {} for name in AGAIN})
+        self.create({"many-configs": MANY_CONFIGS, **{name: {} for name in AGAIN}})
         self.write(self.megabytes)
         self.transact(self.chance.randint(4, 12))
         for number in range(self.chance.randint(2, 5)):
             self.commit(f"plain-{number}")
         self.join("joined")
         self.join("own-consumer", protocol="consumer")
-        self.alter(12)
+        self.alter([(kind, setting) for kind, settings in sorted(ALTERATIONS.items()) for setting in settings])
         self.share("own-share")
         self.recreate()
 
@@ -97,7 +106,8 @@ class Fixture:
         self.commit(f"plain-{self.turn % 5}")
         self.commit(f"later-{self.turn}")
         self.join("joined")
-        self.alter(5)
+        kinds = self.chance.choices(sorted(ALTERATIONS), k=5)
+        self.alter([(kind, self.chance.choice(ALTERATIONS[kind])) for kind in kinds])
         self.recreate()
         self.enlarge()
         self.truncate()
@@ -250,13 +260,12 @@ class Fixture:
 
     # ------------------------------------------------------------ configs
 
-    def alter(self, count: int) -> None:
+    def alter(self, changes: list[tuple[str, str]]) -> None:
+        """These settings, each of an entity of its kind that chance names."""
         calls = []
-        for _ in range(count):
-            kind = self.chance.choice(sorted(ALTERATIONS))
+        for kind, setting in changes:
             name = self.chance.choice(NAMES.get(kind) or sorted(set(self.partitions) - set(AGAIN)))
             which = ("--entity-default",) if name is None else ("--entity-name", name)
-            setting = self.chance.choice(ALTERATIONS[kind])
             calls.append(("configs", "--bootstrap-server", self.address, "--alter", "--entity-type", kind, *which,
                           "--add-config", setting))
         for call, printed in zip(calls, peer_tool.run_many(calls)):

@@ -125,6 +125,7 @@ def lines(text: str) -> list[str]:
     text = re.sub(r"Epoch: \d+", "Epoch: N", text)
     text = re.sub(r"(\tComplete\w+ .*\t)\d+", r"\1AGE", text)
     text = re.sub(r"(?<=Configs: ).*", lambda found: ",".join(sorted(re.split(r",(?=[\w.]+=)", found[0]))), text)
+    text = re.sub(r"(?<=' are ).*", lambda found: ", ".join(sorted(found[0].split(", "))), text)
     return sorted(line.rstrip() for line in text.splitlines() if line.strip() and not OF_THE_PEER.match(line))
 
 
