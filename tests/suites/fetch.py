@@ -62,7 +62,7 @@ def npm(*arguments, folder: Path, **environment) -> None:
     """npm and the headers for what it compiles come with that Node."""
     home = node_home()
     run(home / "bin" / "node", home / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js", *arguments, folder=folder,
-        npm_config_nodedir=str(home), PATH=f"{home / 'bin'}:{os.environ['PATH']}", **environment)
+        **{"npm_config_nodedir": str(home), "PATH": f"{home / 'bin'}:{os.environ['PATH']}"} | environment)
 
 
 def node_rdkafka() -> Path:

@@ -20,6 +20,7 @@ class ExternalService:
     def stop(self): pass
 """}
 # They start brokers with TLS and SASL of their own.
+FENCE = "test_transactional"  # these share a transactional id, so that each fences the one before
 MODULES = ("admin", "consumer", "producer")
 
 
@@ -46,7 +47,8 @@ class KafkaPython(Suite):
 
     def units(self) -> list[Unit]:
         listed = self.pytest("--collect-only", "-q", *(f"test/integration/test_{name}_integration.py" for name in MODULES))
-        return [Unit(name, tests=(name,)) for name in re.findall(r"^test/integration/test_(\S+)$", listed, re.M)]
+        return [Unit(name, tests=(name,), alone=FENCE in name)
+                for name in re.findall(r"^test/integration/test_(\S+)$", listed, re.M)]
 
     def call(self, unit: Unit, place: Place) -> Call:
         return Call([self.python, "-m", "pytest", "-q", "--timeout=150", "-p", "no:cacheprovider",

@@ -12,6 +12,8 @@ PROFILE = {
     "transaction.state.log.num.partitions": 2,
     "share.coordinator.state.topic.num.partitions": 5,
     "group.min.session.timeout.ms": 1000,
+    "group.consumer.heartbeat.interval.ms": 500,  # a rebalance takes several, and Kafka's default is 5 s
+    "group.consumer.min.heartbeat.interval.ms": 500,
     "group.coordinator.rebalance.protocols": "classic,consumer,share,streams",
     "auto.create.topics.enable": "true",
 }
