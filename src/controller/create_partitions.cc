@@ -44,17 +44,17 @@ Result<std::vector<metadata::Partition>> check(const Wish& wish, const DecisionC
                                 wish.name, before, wish.count));
     }
     const auto added = wish.count - before;
-    if (added > k_partitions_max) {
-        return fail(
-            ErrorCode::policy_violation,
-            fmt::format("At most {} partitions can be added at a time, not {}.", k_partitions_max, added));
-    }
     if (wish.assignments && static_cast<std::int32_t>(wish.assignments->size()) != added) {
         return fail(
             ErrorCode::invalid_replica_assignment,
             fmt::format(
                 "Attempted to add {} additional partition(s), but only {} assignment(s) were specified.",
                 added, wish.assignments->size()));
+    }
+    if (added > k_partitions_max) {
+        return fail(
+            ErrorCode::policy_violation,
+            fmt::format("At most {} partitions can be added at a time, not {}.", k_partitions_max, added));
     }
     TRY_STATUS(quota.charge(static_cast<std::size_t>(added)));
     const auto replication_factor = topic->partitions.begin()->value.replicas.size();

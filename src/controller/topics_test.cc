@@ -266,6 +266,8 @@ TEST_F(Topics, AddsPartitions) {
     EXPECT_EQ(grow("a", 4, {{{1}}}), ErrorCode::invalid_replica_assignment);
     EXPECT_EQ(grow("a", 3, {{{9}}}), ErrorCode::invalid_replica_assignment);
     EXPECT_EQ(grow("a", 2'000'000'000, {}), ErrorCode::policy_violation);
+    const auto no_assignments = std::vector<List<std::int32_t>>{};
+    EXPECT_EQ(grow("a", 2'000'000'000, no_assignments), ErrorCode::invalid_replica_assignment);
     EXPECT_EQ(grow("a", 3, {{{1}}}), ErrorCode::none);
     EXPECT_EQ(grow("a", 5, {}), ErrorCode::none);
     EXPECT_EQ(world.controller.state().topic("a")->partitions.size(), 5U);

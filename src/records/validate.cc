@@ -158,6 +158,16 @@ Error unknown_codec(const BatchView& batch) {
     return {ErrorCode::unknown_server_error, fmt::format("unknown codec {}", batch.codec_bits())};
 }
 
+// Seen at the peer: what is written anew says a whole producer, or -1 for none. Other negative ids, which
+// count as none where a batch stays as it came, do not pass here.
+Status check_written_producer(const BatchView& batch) {
+    if (batch.producer_id() == k_no_producer_id) return {};
+    if (batch.producer_epoch() != k_no_producer_epoch && batch.base_sequence() >= 0) return {};
+    return fail(ErrorCode::unknown_server_error,
+                fmt::format("a batch of producer {} epoch {} sequence {} cannot be written anew",
+                            batch.producer_id().value(), batch.producer_epoch(), batch.base_sequence()));
+}
+
 }  // namespace
 
 Result<BatchView> only_batch(Bytes record_set) {
@@ -227,6 +237,7 @@ void stamp_batch(MutableBatch batch, const ValidatedBatch& validated, Offset fir
 Result<Slice> rewrite_batch(const BatchView& batch, const ValidatedBatch& validated,
                             const ValidationRules& rules, Offset first_offset, LeaderEpoch epoch,
                             Decompressor& decompressor) {
+    TRY_STATUS(check_written_producer(batch));
     auto opened = TRY(open_batch(batch, decompressor, {.bytes_max = rules.inflated_bytes_max}));
     BatchBuilder builder({.base_offset = first_offset,
                           .partition_leader_epoch = epoch,

@@ -75,6 +75,34 @@ TEST(Validate, NegativeTimesAreNotRewritten) {
     }
 }
 
+// Seen at the peer.
+TEST(Validate, HalfAProducerIsNotRewritten) {
+    struct Case {
+        std::int64_t id;
+        std::int16_t epoch;
+        std::int32_t sequence;
+        bool passes;
+    };
+    auto rules = rules_at_now();
+    rules.target_codec = Codec::lz4;
+    for (const auto& [id, epoch, sequence, passes] :
+         {Case{-1, -1, -1, true}, Case{-1, 0, -2, true}, Case{-2, -1, 0, false}, Case{-2, 0, -1, false},
+          Case{-2, 0, 0, true}, Case{-2, -2, 0, true}, Case{5, -1, 0, false}, Case{5, 0, 0, true}}) {
+        const auto slice =
+            batch_of({keyed(k_now_ms)},
+                     {.producer_id = ProducerId{id}, .producer_epoch = epoch, .base_sequence = sequence});
+        const auto validated = validate(slice, rules);
+        ASSERT_TRUE(validated && validated->rewrite);
+        Decompressor decompressor;
+        const auto rewritten = rewrite_batch(BatchView(slice.bytes()), *validated, rules, Offset{0},
+                                             LeaderEpoch{0}, decompressor);
+        EXPECT_EQ(rewritten.has_value(), passes) << id << " " << epoch << " " << sequence;
+        if (!rewritten) {
+            EXPECT_EQ(rewritten.error().code, ErrorCode::unknown_server_error);
+        }
+    }
+}
+
 TEST(Validate, TimestampBoundsNameEachRecord) {
     auto rules = rules_at_now();
     rules.timestamp_before_max_ms = 1000;

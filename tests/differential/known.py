@@ -31,8 +31,6 @@ KNOWN = (
           lambda step, peer, gregor: isinstance(step.body.get("session_id"), int) and step.body["session_id"] < 0),
     Known("Fetch", "responses.partitions.aborted_transactions", "of a partition whose first batch did not fit, Kafka has no list; ours is empty",
           lambda step, peer, gregor: peer is None and gregor == []),
-    Known("ListOffsets|Fetch", ".*", "an isolation level that does not exist reads what is uncommitted; Kafka fails over it",
-          lambda step, peer, gregor: step.body.get("isolation_level", 0) not in (0, 1)),
     Known("ApiVersions", "api_keys", "APIs that are not served yet are not advertised",
           lambda step, peer, gregor: all(row in peer for row in gregor)),
     Known("DescribeConfigs", "results.configs", "loggers are the broker's own",

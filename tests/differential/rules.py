@@ -112,6 +112,8 @@ UNORDERED = {
     "CreateTopicsResponse.topics.configs",
     "DeleteTopicsResponse.responses",
     "DescribeConfigsResponse.results.configs",
+    "AlterReplicaLogDirsResponse.results",
+    "AlterReplicaLogDirsResponse.results.partitions",
     "DescribeLogDirsResponse.results.topics",
     "DescribeLogDirsResponse.results.topics.partitions",
     "AlterClientQuotasResponse.entries",

@@ -49,7 +49,10 @@ bool TxnListFilter::passes(const ListedTransaction& transaction, std::int64_t no
 std::vector<std::string> TxnListFilter::unknown_states() const {
     std::vector<std::string> unknown;
     for (const auto& state : wishes_.states)
-        if (std::ranges::find(k_states, state) == k_states.end()) unknown.push_back(state);
+        if (!admits(k_states, state)) unknown.push_back(state);
+    std::ranges::sort(unknown);  // each is answered once, as often as it was asked for
+    const auto repeated = std::ranges::unique(unknown);
+    unknown.erase(repeated.begin(), repeated.end());
     return unknown;
 }
 

@@ -27,9 +27,10 @@ TEST(TxnListFilter, EachWishFilters) {
 }
 
 TEST(TxnListFilter, NamesWhatItDoesNotKnow) {
-    const auto filter = TxnListFilter::make({.states = {"Dead", "Sleeping", "Ongoing"}});
+    const auto filter =
+        TxnListFilter::make({.states = {"Dead", "Sleeping", "Ongoing", "Asleep", "Sleeping"}});
     ASSERT_TRUE(filter);
-    EXPECT_EQ(filter->unknown_states(), std::vector<std::string>{"Sleeping"});
+    EXPECT_EQ(filter->unknown_states(), (std::vector<std::string>{"Asleep", "Sleeping"}));
     EXPECT_FALSE(passes({.states = {"Sleeping"}}));
     EXPECT_EQ(TxnListFilter::make({.id_pattern = "("}).error().code, ErrorCode::invalid_regular_expression);
 }

@@ -36,6 +36,7 @@ constexpr std::int16_t k_topic_ids_from = 13;
 constexpr std::int16_t k_leader_hints_from = 16;
 constexpr std::int32_t k_final_epoch = -1;  // closes the session, or never had one
 constexpr std::int32_t k_initial_epoch = 0;
+constexpr std::int8_t k_read_uncommitted = 0;
 constexpr std::int8_t k_read_committed = 1;
 
 enum class SessionUse : std::uint8_t { none, create, incremental };
@@ -59,6 +60,8 @@ public:
         auto& self = *call;
         if (const auto error = self.open_session(); error != ErrorCode::none) return self.refuse(error);
         for (const auto& partition : self.asked_) self.resolve(partition);
+        if (!self.fetches_.empty() && !self.knows_isolation())
+            return self.refuse_partitions(ErrorCode::unknown_server_error);
         replication::FetchOptions options;
         options.isolation = self.isolation();
         options.max_bytes = std::min(self.request_.max_bytes, self.context_.config().fetch_bytes_max);
@@ -84,6 +87,9 @@ public:
 private:
     bool uses_topic_ids() const { return context_.api_version() >= k_topic_ids_from; }
     bool is_follower() const { return request_.replica_id >= 0 || request_.replica_state.replica_id >= 0; }
+    bool knows_isolation() const {
+        return request_.isolation_level == k_read_uncommitted || request_.isolation_level == k_read_committed;
+    }
     replication::Isolation isolation() const {
         return request_.isolation_level == k_read_committed ? replication::Isolation::read_committed
                                                             : replication::Isolation::read_uncommitted;
@@ -199,6 +205,27 @@ private:
     void refuse(ErrorCode error) {
         FetchResponse response;
         response.error_code = error;
+        done_(std::move(response));
+    }
+
+    // What fails a request that has begun: clients without topic ids may not know an error of the whole
+    // answer.
+    void refuse_partitions(ErrorCode error) {
+        FetchResponse response;
+        response.error_code = error;
+        response.session_id = request_.session_id;
+        for (const auto& topic : request_.topics) {
+            if (uses_topic_ids()) break;
+            auto& row = response.responses.emplace_back();
+            row.topic = topic.topic;
+            for (const auto& partition : topic.partitions) {
+                auto& entry = row.partitions.emplace_back();
+                entry.partition_index = partition.partition;
+                entry.error_code = error;
+                entry.high_watermark = -1;
+                entry.aborted_transactions.emplace();
+            }
+        }
         done_(std::move(response));
     }
 

@@ -123,6 +123,33 @@ TEST_F(FetchTest, AReadCommittedAnswerListsAbortedTransactions) {
     EXPECT_EQ((*row.aborted_transactions)[0].first_offset, 0);
 }
 
+// Seen at the peer, which notices only when a log is to be read: no session begins, and one that lives has
+// moved on.
+TEST_F(FetchTest, AnIsolationLevelThatDoesNotExistFailsEveryPartition) {
+    make_topic(1);
+    append();
+    auto asked = in_session(request({{0, 0}, {7, 0}}), 0, 0);
+    asked.isolation_level = 2;
+    Fetch by_name(broker, &handle_fetch, 12, asked);
+    broker.world.settle();
+    EXPECT_EQ(by_name->error_code, ErrorCode::unknown_server_error);
+    EXPECT_EQ(by_name->session_id, 0);
+    ASSERT_EQ(rows(*by_name), "0:-1:- 7:-1:-");
+    EXPECT_EQ(by_name->responses[0].partitions[0].high_watermark, -1);
+    asked.topics[0].topic = {};
+    asked.topics[0].topic_id = topic_;
+    Fetch by_id(broker, &handle_fetch, 13, asked);
+    broker.world.settle();
+    EXPECT_EQ(by_id->error_code, ErrorCode::unknown_server_error);
+    EXPECT_EQ(rows(*by_id), "");
+    auto of_nothing = request({{7, 0}});
+    of_nothing.isolation_level = 2;
+    Fetch unread(broker, &handle_fetch, 12, of_nothing);
+    broker.world.settle();
+    EXPECT_EQ(unread->error_code, ErrorCode::none);
+    EXPECT_EQ(rows(*unread), "7:3:-");
+}
+
 TEST_F(FetchTest, WaitsForRecordsAndThenForItsDeadline) {
     make_topic(1);
     auto asked = request({{0, 0}});

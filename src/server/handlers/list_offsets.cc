@@ -22,6 +22,8 @@ using replication::OffsetLookupOutcome;
 constexpr std::int64_t k_latest_tiered = -5;
 constexpr std::int64_t k_earliest_pending_upload = -6;
 constexpr std::int32_t k_consumer = -1;
+constexpr std::int8_t k_read_uncommitted = 0;
+constexpr std::int8_t k_read_committed = 1;
 constexpr std::int16_t k_leader_epoch_from = 4;
 
 // The first version that knows a special timestamp; nullopt for values that mean nothing.
@@ -47,6 +49,7 @@ public:
 
     static void run(std::unique_ptr<ListOffsetsCall> call) {
         auto& self = *call;
+        if (!self.knows_isolation()) return self.refuse(ErrorCode::unknown_server_error);
         for (const auto& topic : self.request_.topics) {
             for (const auto& partition : topic.partitions)
                 ++self.named_[{topic.name, partition.partition_index}];
@@ -68,10 +71,28 @@ private:
         bool is_tiered = false;
     };
 
+    bool knows_isolation() const {
+        return request_.isolation_level == k_read_uncommitted || request_.isolation_level == k_read_committed;
+    }
+
+    void refuse(ErrorCode error) {
+        ListOffsetsResponse response;
+        for (const auto& topic : request_.topics) {
+            auto& row = response.topics.emplace_back();
+            row.name = topic.name;
+            for (const auto& partition : topic.partitions) {
+                auto& entry = row.partitions.emplace_back();
+                entry.partition_index = partition.partition_index;
+                entry.error_code = error;
+            }
+        }
+        done_(std::move(response));
+    }
+
     replication::Isolation isolation() const {
         if (request_.replica_id != k_consumer) return replication::Isolation::log_end;
-        return request_.isolation_level == 1 ? replication::Isolation::read_committed
-                                             : replication::Isolation::read_uncommitted;
+        return request_.isolation_level == k_read_committed ? replication::Isolation::read_committed
+                                                            : replication::Isolation::read_uncommitted;
     }
 
     void resolve(const ListOffsetsRequest::ListOffsetsTopic& topic,

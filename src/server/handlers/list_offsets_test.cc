@@ -92,6 +92,15 @@ TEST_F(ListOffsetsTest, RefusalsAreOfEachPartition) {
     EXPECT_EQ(ask(5, request(-1, {0, 9})), "29 -1 -1, 29 -1 -1");
 }
 
+// Seen at the peer: whatever else is wrong with them, repetitions included.
+TEST_F(ListOffsetsTest, AnIsolationLevelThatDoesNotExistFailsEveryPartition) {
+    for (const auto level : std::initializer_list<std::int8_t>{-1, 2}) {
+        auto asked = request(-1, {0, 9, 0});
+        asked.isolation_level = level;
+        EXPECT_EQ(ask(5, asked), "-1 -1 -1, -1 -1 -1, -1 -1 -1");
+    }
+}
+
 // A request that names one partition a hundred thousand times costs what its size says, not its square.
 TEST_F(ListOffsetsTest, ManyRepetitionsAreCheap) {
     auto asked = request(-1);
