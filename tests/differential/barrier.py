@@ -11,10 +11,15 @@ from pair import Step
 from schema import Api
 
 LIMIT_S = 20
+GROUP_LIMIT_S = 2
+PROBES = [f"run0-{number}" for number in range(5)]  # groups, one on each partition of __consumer_offsets: their hashes follow
 CONNECTIONS = 16  # enough for one on every shard
 LEADER_NOT_AVAILABLE, UNKNOWN_TOPIC, TRANSACTIONAL_ID_NOT_FOUND, NONE = 5, 3, 105, 0
 MUTATING = {"CreateTopics", "DeleteTopics", "CreatePartitions", "AlterConfigs", "IncrementalAlterConfigs", "FindCoordinator",
             "AlterClientQuotas", "UpdateFeatures", "ElectLeaders", "AlterPartitionReassignments", "AlterUserScramCredentials"}
+
+LOOKING_AT_TOPICS = {"ConsumerGroupHeartbeat", "JoinGroup"}
+CHANGING_TOPICS = {"CreateTopics", "CreatePartitions"}
 
 
 def wanted_topics(step: Step, answer) -> list[str]:
@@ -23,6 +28,11 @@ def wanted_topics(step: Step, answer) -> list[str]:
         return []
     return [topic["name"] for topic in answer["topics"] if topic["error_code"] in (LEADER_NOT_AVAILABLE, UNKNOWN_TOPIC)
             and topic["name"]]
+
+
+def steps_in_consumer_group(step: Step, answer) -> bool:
+    """Kafka matches regular expressions after the answer, on a thread of its own."""
+    return step.api == "ConsumerGroupHeartbeat" and isinstance(answer, dict) and answer["error_code"] == NONE
 
 
 def ending_transaction(step: Step, answer) -> bool:
@@ -36,6 +46,7 @@ class Barrier:
     def __init__(self, ports: list[int], apis: dict[str, Api], ask):
         self.ports, self.apis, self.ask = ports, apis, ask
         self.peer = wire.connect(ports[0])
+        self.new_topics: set[str] = set()  # or with new partitions
 
     def close(self) -> None:
         self.peer.close()
@@ -46,6 +57,23 @@ class Barrier:
         change = {"key": "producer_byte_rate", "value": time.time(), "remove": False}
         self.ask(self.peer, "AlterClientQuotas", 1, {"entries": [{"entity": entity, "ops": [change]}]})
         self.wait_for_image(self.committed())
+
+    def wait_for_coordinators(self) -> None:
+        """Kafka's group coordinators, each an event loop, hear of topics after the broker: until each gives all partitions away."""
+        names, self.new_topics = sorted(self.new_topics), set()
+        if not names:
+            return
+        topics = {"topics": [{"name": name} for name in names], "allow_auto_topic_creation": False}
+        counts = {topic["name"]: len(topic["partitions"]) for topic in self.ask(self.peer, "Metadata", 9, topics)["topics"]}
+        made = [name for name in names if counts.get(name)]
+        for group in PROBES if made else ():
+            poll(lambda group=group: self.given(group, made) == sum(counts.values()), f"a coordinator that knows {made}")
+
+    def given(self, group: str, topics: list[str]) -> int:
+        body = {"group_id": group, "member_id": "probe", "member_epoch": 0, "rebalance_timeout_ms": 300_000,
+                "subscribed_topic_names": topics, "topic_partitions": []}
+        answer = self.ask(self.peer, "ConsumerGroupHeartbeat", 1, body)
+        return sum(len(topic["partitions"]) for topic in (answer["assignment"] or {"topic_partitions": []})["topic_partitions"])
 
     def committed(self) -> int:
         topics = [{"topic_name": "__cluster_metadata", "partitions": [{"partition_index": 0}]}]
@@ -83,6 +111,16 @@ class Barrier:
             with wire.connect(port) as connection:
                 poll(lambda: not any(state["transaction_state"].startswith("Prepare") for state in self.transactions(connection, [name])),
                      f"the end of transaction {name}")
+
+    def wait_for_group(self, name: str) -> None:
+        """Until both have the same epoch. Where they never have, the run itself shall find out."""
+        deadline = time.monotonic() + GROUP_LIMIT_S
+        while len(set(map(self.epoch_of, [name] * 2, self.ports))) > 1 and time.monotonic() < deadline:
+            time.sleep(0.002)
+
+    def epoch_of(self, group: str, port: int) -> int:
+        with wire.connect(port) as connection:
+            return self.ask(connection, "ConsumerGroupDescribe", 0, {"group_ids": [group]})["groups"][0]["group_epoch"]
 
     def wait_for_topics(self, names: list[str]) -> None:
         for port in self.ports:

@@ -38,6 +38,8 @@ KNOWN = (
     Known("DescribeLogDirs", "results.total_bytes", "the size of a volume is not asked of the disk yet: -1, unknown"),
     Known("OffsetCommit", "topics", "a commit of no partition asks the group nothing; Kafka names the topic again where the group refuses",
           lambda step, peer, gregor: gregor == [] and not any(topic["partitions"] for topic in peer)),
+    Known("OffsetFetch", "groups.error_code", "a member without a name is unknown; Kafka fails looking for it in a table",
+          lambda step, peer, gregor: (peer, gregor) == (-1, 25)),
     Known(".*", "answer", "tags that do not ascend are refused, as KIP-482 has it; Kafka reads them in any order",
           lambda step, peer, gregor: bool(step.mangle) and gregor == "closes the connection"),
     Known("IncrementalAlterConfigs|AlterUserScramCredentials", "(responses|results).error_message",

@@ -3,6 +3,8 @@
 import time
 from dataclasses import dataclass
 
+import memberships
+
 
 @dataclass(frozen=True)
 class Id:
@@ -46,6 +48,14 @@ class Time:
         return peer == gregor or (abs(peer - gregor) < 60_000 and abs(peer - now) < 3_600_000)
 
 
+class Assigned:
+    """Kafka writes topics in the order of their random ids' hashes."""
+
+    @staticmethod
+    def equal(peer, gregor) -> bool:
+        return memberships.in_order(peer) == memberships.in_order(gregor)
+
+
 NOBODYS = {"topic": b"\7" * 16, "member": "nobody", "producer": 987_654_321, "session": 123_456, "cluster": "none",
            "port": 1, "directory": b"\6" * 16, "folder": "/nowhere"}
 
@@ -72,6 +82,8 @@ FIELDS = {
 }
 ONLY_IN = {
     ("JoinGroupResponse", "leader"): MEMBER,
+    ("SyncGroupResponse", "assignment"): Assigned,
+    ("DescribeGroupsResponse", "member_assignment"): Assigned,
     ("DescribeQuorumResponse", "high_watermark"): Sign,
     ("DescribeQuorumResponse", "log_end_offset"): Sign,
     ("DescribeQuorumResponse", "leader_epoch"): Sign,
@@ -107,6 +119,13 @@ UNORDERED = {
     "OffsetCommitResponse.topics",
     "OffsetCommitResponse.topics.partitions",
     "JoinGroupResponse.members",
+    "ConsumerGroupHeartbeatResponse.assignment.topic_partitions",
+    "ConsumerGroupDescribeResponse.groups",
+    "ConsumerGroupDescribeResponse.groups.members",
+    "ConsumerGroupDescribeResponse.groups.members.subscribed_topic_names",
+    "ConsumerGroupDescribeResponse.groups.members.assignment.topic_partitions",
+    "ConsumerGroupDescribeResponse.groups.members.assignment.topic_partitions.partitions",
+    "ConsumerGroupDescribeResponse.groups.members.target_assignment.topic_partitions",
     "CreatePartitionsResponse.results",
     "CreateTopicsResponse.topics",
     "CreateTopicsResponse.topics.configs",

@@ -9,10 +9,12 @@ import awaited
 import barrier
 import batches
 import known
+import memberships
 from compare import GREGOR, PEER, Comparison, Difference, Pairs, Ref
 from lib import wire
 from pair import Brokers, Pair, Step
 
+BUILDERS = {"$batches": batches.build_all, "$subscription": memberships.subscription, "$assignment": memberships.assignment}
 FOREIGN = re.compile(r"run\d+-|barrier$")
 
 
@@ -51,7 +53,8 @@ class Session:
     def render(self, side: int, value):
         if isinstance(value, dict):
             body = {key: self.render(side, inner) for key, inner in value.items()}
-            return batches.build_all(body["$batches"]) if "$batches" in body else body
+            built = [build(body[word]) for word, build in BUILDERS.items() if word in body]
+            return built[0] if built else body
         if isinstance(value, list):
             return [self.render(side, inner) for inner in value]
         if isinstance(value, Ref):
@@ -106,7 +109,11 @@ class Session:
     def await_peer(self, step: Step) -> None:
         if self.is_peer_behind and step.api not in barrier.MUTATING:
             self.barrier.wait()
+        if step.api in barrier.LOOKING_AT_TOPICS:
+            self.barrier.wait_for_coordinators()
         self.is_peer_behind = step.api in barrier.MUTATING
+        if step.api in barrier.CHANGING_TOPICS:
+            self.barrier.new_topics |= {topic["name"] for topic in self.render(PEER, step.body).get("topics") or ()}
 
     def probe(self, step: Step, name: str) -> list[Outcome]:
         """Is the connection still open after a request that gets no answer?"""
@@ -127,6 +134,8 @@ class Session:
         if new_topics := barrier.wanted_topics(step, answers[PEER]):
             self.barrier.wait_for_topics(new_topics)
             self.is_peer_behind = True
+        if barrier.steps_in_consumer_group(step, answers[PEER]):
+            self.barrier.wait_for_group(self.render(PEER, step.body["group_id"]))
         if barrier.ending_transaction(step, answers[PEER]):
             self.barrier.wait_for_transaction(self.render(PEER, step.body["transactional_id"]))
         outcome.differences = [difference for difference in outcome.differences if not self.is_known(step, difference)]

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""One data directory, served in turn by the peer and by Gregor, each killed with transactions open, offsets committed and groups in
-the middle of a rebalance: the next one finishes all of it. A producer that lives on commits or aborts what it began with the other
-broker; what a producer left behind is aborted when its successor comes; offsets count with their transaction; members of a group
-find their places again and read on from what was committed. What happens is made from a seed."""
+"""One data directory, served in turn by the peer and by Gregor, each killed with transactions open, offsets committed and groups of
+both protocols in the middle of a rebalance: the next one finishes all of it. A producer that lives on commits or aborts what it
+began with the other broker; what a producer left behind is aborted when its successor comes; offsets count with their transaction;
+members of a group find their places again and read on from what was committed. What happens is made from a seed."""
 
 import random
 import sys
@@ -21,6 +21,14 @@ TURNS = 4
 SEEDS_LONG = 10
 LIMIT_S = 60
 GROUP_TOPIC, GROUP_RECORDS = "grouped", 40
+SETTINGS = {"group.consumer.session.timeout.ms": 6000, "group.consumer.min.session.timeout.ms": 6000,
+            "group.consumer.heartbeat.interval.ms": 500, "group.consumer.min.heartbeat.interval.ms": 500}
+CLASSIC = {"group.protocol": "classic", "session.timeout.ms": 10_000, "heartbeat.interval.ms": 500}
+GROUPS = {  # by name, what their members are told
+    "eager": CLASSIC | {"partition.assignment.strategy": "roundrobin"},
+    "cooperative": CLASSIC | {"partition.assignment.strategy": "cooperative-sticky"},
+    "consumer": {"group.protocol": "consumer"},
+}
 
 
 def send_offsets(mine, address: str, group: str, offset: int) -> None:
@@ -42,13 +50,12 @@ class Progress:
 class Member(threading.Thread):
     """Of a group: reads, and commits what it has read, until it is stopped."""
 
-    def __init__(self, address: str, group: str, strategy: str, progress: Progress):
+    def __init__(self, address: str, group: str, progress: Progress):
         super().__init__(daemon=True)
         self.progress = progress
         self.consumer = Consumer({"bootstrap.servers": address, "group.id": group, "enable.auto.commit": False,
-                                  "auto.offset.reset": "earliest", "session.timeout.ms": 10_000,
-                                  "heartbeat.interval.ms": 500, "partition.assignment.strategy": strategy,
-                                  "reconnect.backoff.max.ms": 200, "log_level": 0, "error_cb": lambda error: None})
+                                  "auto.offset.reset": "earliest", "reconnect.backoff.max.ms": 200, "log_level": 0,
+                                  "error_cb": lambda error: None} | GROUPS[group])
         self.owned: list[int] = []
         self.stopping = threading.Event()
         self.consumer.subscribe([GROUP_TOPIC])
@@ -142,12 +149,12 @@ class Story:
         send(filler, GROUP_TOPIC, *values)
         filler.commit_transaction(30)
         self.grouped |= {(number % 2, value.encode()) for number, value in enumerate(values)}
-        for group, strategy in (("eager", "roundrobin"), ("cooperative", "cooperative-sticky")):
+        for group in GROUPS:
             members = self.members[group]
             if len(members) > 1 and self.chance.random() < 0.5:
                 members.pop().stopping.set()
             else:
-                members.append(Member(self.broker.address, group, strategy, self.progress[group]))
+                members.append(Member(self.broker.address, group, self.progress[group]))
         time.sleep(self.chance.uniform(0, 1.5))
 
     # ------------------------------------------------------------ with the next broker
@@ -207,7 +214,7 @@ class Story:
 
 
 def play(report: Report, seed: int, order: list[str]) -> None:
-    with Broker(order[0], "transactions_swap") as broker:
+    with Broker(order[0], "transactions_swap", **SETTINGS) as broker:
         story = Story(broker, seed)
         if not report.run(f"seed {seed}: {order[0]} begins", story.begin):
             say(broker.log(30))

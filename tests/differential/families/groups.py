@@ -4,7 +4,6 @@ from compare import Ref
 from family import Family, Topics
 
 GROUPS = [f"@g{number}" for number in range(4)]
-CLIENTS = 6
 TOPICS = ["@a", "@b"]
 PROTOCOLS = [[("range", "00")], [("range", "00"), ("roundrobin", "01")], [("roundrobin", "01"), ("range", "00")], [("roundrobin", "02")]]
 EVERY_API = ("OffsetCommit", "OffsetFetch", "FindCoordinator", "JoinGroup", "Heartbeat", "LeaveGroup", "SyncGroup", "DescribeGroups",
@@ -28,18 +27,22 @@ class Client:
 class GroupsFamily(Family):
     WEIGHTS = {"join": 12, "sync": 10, "heartbeat": 6, "leave": 4, "commit": 6, "fetch_offsets": 5, "describe": 4, "list": 2,
                "delete": 2, "delete_offsets": 2, "find": 1, "hang_up": 1}
+    CLIENT = Client
+    CLIENTS = 6
+    STATIC = (4, 5)
 
     def prepare(self):
         self.topics = Topics(self.dice)
-        self.clients = [Client(number) for number in range(CLIENTS)]
-        self.clients[4].instance, self.clients[5].instance = "i1", "i2"
+        self.clients = [self.CLIENT(number) for number in range(self.CLIENTS)]
+        for number, instance in zip(self.STATIC, ("i1", "i2")):
+            self.clients[number].instance = instance
         return [self.create_topics(*TOPICS, partitions=2)]
 
     def next(self, pair):
         if self.prepared:
             return super().next(pair)
         idle = [client for client in self.clients if not pair.is_busy(client.connection)]
-        self.client = self.dice.choice(idle) if idle else Client(CLIENTS)
+        self.client = self.dice.choice(idle) if idle else self.CLIENT(self.CLIENTS)
         step = super().next(pair)
         if step.api in ("JoinGroup", "SyncGroup"):
             step.may_wait = True
@@ -97,10 +100,8 @@ class GroupsFamily(Family):
 
     def join(self):
         dice = self.dice
-        offered = dice.choice(PROTOCOLS if dice.maybe(0.3) else PROTOCOLS[:2])
-        protocols = [{"name": name, "metadata": bytes.fromhex(data)} for name, data in offered]
-        body = {"session_timeout_ms": 300_000, "rebalance_timeout_ms": 300_000, "protocol_type": "consumer", "protocols": protocols,
-                "reason": dice.choice((None, "", "because"))}
+        body = {"session_timeout_ms": 300_000, "rebalance_timeout_ms": 300_000, "protocol_type": "consumer",
+                "protocols": self.protocols(), "reason": dice.choice((None, "", "because"))}
         if dice.maybe(0.06):
             body |= dice.choice(({"session_timeout_ms": 5}, {"session_timeout_ms": 10**7}, {"session_timeout_ms": -1},
                                  {"protocol_type": ""}, {"protocol_type": "connect"}, {"protocols": []}))
@@ -108,9 +109,17 @@ class GroupsFamily(Family):
             return self.about("JoinGroup", body, range(5, 10))
         return self.about("JoinGroup", body)
 
+    def protocols(self) -> list:
+        offered = self.dice.choice(PROTOCOLS if self.dice.maybe(0.3) else PROTOCOLS[:2])
+        return [{"name": name, "metadata": bytes.fromhex(data)} for name, data in offered]
+
+    def assignment(self):
+        """What a leader gives to a member."""
+        return self.dice.choice((b"", b"\1\2", b"abc"))
+
     def sync(self):
         dice, client = self.dice, self.client
-        given = [{"member_id": member, "assignment": dice.choice((b"", b"\1\2", b"abc"))}
+        given = [{"member_id": member, "assignment": self.assignment()}
                  for member in client.members if client.is_leader]
         if dice.maybe(0.1):
             given = dice.choice(([], given[:1], [*given, {"member_id": "stranger", "assignment": b"x"}], given + given[:1]))
@@ -135,7 +144,7 @@ class GroupsFamily(Family):
 
     def hang_up(self):
         """A new connection for the client; its membership stays."""
-        self.client.connection += CLIENTS
+        self.client.connection += self.CLIENTS
         return None
 
     # ---- offsets
