@@ -18,6 +18,7 @@ namespace {
 
 using Topic = msg::CreateTopicsRequest::CreatableTopic;
 using Outcome = msg::CreateTopicsResponse::CreatableTopicResult;
+using ConfigRow = msg::CreateTopicsResponse::CreatableTopicConfigs;
 constexpr std::string_view k_metadata_topic = "__cluster_metadata";
 
 // A topic as it will be: everything checked.
@@ -238,17 +239,29 @@ private:
     }
 
     void describe_configs(const Draft& draft, Outcome& outcome) {
-        auto& configs = outcome.configs.emplace();
+        auto& configs = outcome.configs.emplace(inherited_configs());
+        for (const auto& [name, value] : draft.configs) {
+            const auto row = std::ranges::find(configs, std::string_view(name), &ConfigRow::name);
+            if (row == configs.end()) continue;  // an internal one
+            row->value = decision_.keep(value);
+            row->config_source = static_cast<std::int8_t>(metadata::ConfigOrigin::dynamic_topic);
+        }
+    }
+
+    // The same for all topics of a request.
+    const std::vector<ConfigRow>& inherited_configs() {
+        if (!inherited_.empty()) return inherited_;
         for (const auto& key : metadata::config_keys(metadata::ConfigScope::topic)) {
             if (key.is_internal) continue;
-            const auto effective = metadata::topic_config(context_.configs(), key, &draft.configs);
-            auto& config = configs.emplace_back();
-            config.name = key.name;
-            config.value = effective.value ? std::optional(decision_.keep(*effective.value)) : std::nullopt;
-            config.read_only = false;
-            config.config_source = static_cast<std::int8_t>(effective.origin_by_any_name);
-            config.is_sensitive = key.is_sensitive();
+            const auto given = metadata::given_topic_config(context_.configs(), key);
+            auto& row = inherited_.emplace_back();
+            row.name = key.name;
+            row.value = given.value ? std::optional(decision_.keep(*given.value)) : std::nullopt;
+            row.read_only = false;
+            row.config_source = static_cast<std::int8_t>(given.origin);
+            row.is_sensitive = key.is_sensitive();
         }
+        return inherited_;
     }
 
     const msg::CreateTopicsRequest& request_;
@@ -257,6 +270,7 @@ private:
     std::map<std::string_view, int> name_count_;
     std::map<std::string, std::string, std::less<>> colliding_;  // existing names by their collision form
     Decision<msg::CreateTopicsResponse> decision_;
+    std::vector<ConfigRow> inherited_;  // views texts of decision_
 };
 
 }  // namespace

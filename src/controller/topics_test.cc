@@ -137,7 +137,8 @@ TEST_F(Topics, RefusesBadConfigs) {
 TEST_F(Topics, AnswersTheShapeOfWhatItMade) {
     world.properties.values["log.retention.hours"] = "2";
     TopicsRequest request;
-    request.topics.push_back(configured("a", "cleanup.policy", "compact"));
+    request.topics.push_back(configured("a", "cleanup.policy", "compact , delete"));
+    request.topics.push_back(topic("b", 1));
     const auto response = world.call<msg::CreateTopicsResponse>(request);
     const auto& made = response.topics.at(0);
     EXPECT_EQ(made.num_partitions, 1);
@@ -147,6 +148,7 @@ TEST_F(Topics, AnswersTheShapeOfWhatItMade) {
     EXPECT_EQ(made.configs->size(), 33U);  // all but the internal one, as the peer
     for (const auto& config : *made.configs) {
         if (config.name == "cleanup.policy") {
+            EXPECT_EQ(config.value, "compact , delete");
             EXPECT_EQ(config.config_source, 1);
         }
         if (config.name == "retention.ms") {
@@ -154,6 +156,12 @@ TEST_F(Topics, AnswersTheShapeOfWhatItMade) {
             EXPECT_EQ(config.config_source, 4);
         }
         if (config.name == "segment.bytes") {
+            EXPECT_EQ(config.config_source, 5);
+        }
+    }
+    for (const auto& config : *response.topics.at(1).configs) {
+        if (config.name == "cleanup.policy") {
+            EXPECT_EQ(config.value, "delete");
             EXPECT_EQ(config.config_source, 5);
         }
     }

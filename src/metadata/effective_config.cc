@@ -83,15 +83,16 @@ public:
         return layers;
     }
 
-    // The level that sets any of the names.
-    ConfigOrigin origin_by_any_name(const ConfigKey& key) const {
+    // By the nearest level that sets any of the names that a topic's `key` may be set by.
+    std::optional<GivenConfig> given_by_any_name(const ConfigKey& key) const {
         const auto synonyms = key.synonym_list();
         for (const auto origin : k_origins) {
             for (const auto& synonym : synonyms) {
-                if (at(origin, synonym.name)) return origin;
+                if (const auto value = at(origin, synonym.name))
+                    return GivenConfig{in_unit_of_topic(*value, synonym.unit), origin};
             }
         }
-        return ConfigOrigin::default_config;
+        return std::nullopt;
     }
 
 private:
@@ -137,10 +138,7 @@ EffectiveConfig inherited(const BrokerLayers& brokers, const ConfigKey& key) {
     const auto synonyms = key.synonym_list();
     const auto* preferred =
         synonyms.empty() ? nullptr : find_config(ConfigScope::broker, synonyms.front().name);
-    if (preferred != nullptr) {
-        config.layers = brokers.chain(*preferred);
-        config.origin_by_any_name = brokers.origin_by_any_name(*preferred);
-    }
+    if (preferred != nullptr) config.layers = brokers.chain(*preferred);
     if (!config.layers.empty()) config.origin = config.layers.front().origin;
     return config;
 }
@@ -151,7 +149,6 @@ void add_own(EffectiveConfig& config, const ConfigMap* overrides, ConfigOrigin o
     config.layers.insert(config.layers.begin(), {config.key->name, *own, origin});
     config.value = std::move(own);
     config.origin = origin;
-    config.origin_by_any_name = origin;
 }
 
 }  // namespace
@@ -191,6 +188,11 @@ std::optional<std::string> static_value(const ConfigContext& context, const Conf
     const ConfigContext as_started{nothing_dynamic, context.properties, context.node};
     return key.scope == ConfigScope::topic ? topic_value(as_started, key, nullptr)
                                            : broker_value(as_started, key);
+}
+
+GivenConfig given_topic_config(const ConfigContext& context, const ConfigKey& key) {
+    if (auto given = BrokerLayers(context).given_by_any_name(key)) return *std::move(given);
+    return {.value = default_of(key), .origin = ConfigOrigin::default_config};
 }
 
 EffectiveConfig topic_config(const ConfigContext& context, const ConfigKey& key, const ConfigMap* overrides) {

@@ -40,10 +40,7 @@ struct EffectiveConfig {
     const ConfigKey* key = nullptr;
     std::optional<std::string> value;                    // none is null
     ConfigOrigin origin = ConfigOrigin::default_config;  // as DescribeConfigs tells it
-    // As CreateTopics tells it: DescribeConfigs forgets what was set by a name before the key's own in the
-    // chain.
-    ConfigOrigin origin_by_any_name = ConfigOrigin::default_config;
-    std::vector<ConfigLayer> layers;  // what DescribeConfigs calls synonyms, nearest first
+    std::vector<ConfigLayer> layers;                     // what DescribeConfigs calls synonyms, nearest first
 };
 
 struct ConfigContext {
@@ -65,6 +62,14 @@ std::optional<std::string> broker_value(const ConfigContext& context, const Conf
 std::int64_t topic_number_of_broker(const ConfigContext& context, std::string_view key);
 // Of a topic or broker config when nothing dynamic counts: of the properties file, or the default.
 std::optional<std::string> static_value(const ConfigContext& context, const ConfigKey& key);
+
+// What a topic without configs of its own is said to have when it is created: the text that was given, as it
+// was given but for its unit, and where, by whichever of the key's names.
+struct GivenConfig {
+    std::optional<std::string> value;
+    ConfigOrigin origin = ConfigOrigin::default_config;
+};
+GivenConfig given_topic_config(const ConfigContext& context, const ConfigKey& key);
 
 // The value with the layers it comes from. The layers of a topic config are those of its first broker synonym
 // with their raw values; they start at the first that bears that synonym's name. So retention.ms has none

@@ -89,6 +89,24 @@ TEST_F(EffectiveConfigTest, ValuesAreAsJavaPrintsThem) {
     EXPECT_EQ(canonical_value(*find_config(ConfigScope::topic, "retention.ms"), " 5000 "), "5000");
 }
 
+TEST_F(EffectiveConfigTest, ANewTopicIsToldWhatWasGivenAsItWasGiven) {
+    const auto given = [this](std::string_view name) {
+        return given_topic_config(context, *find_config(ConfigScope::topic, name));
+    };
+    EXPECT_EQ(given("min.cleanable.dirty.ratio").value, "0.5");
+    EXPECT_EQ(given("min.cleanable.dirty.ratio").origin, ConfigOrigin::default_config);
+    properties.given["log.cleaner.min.cleanable.ratio"] = "0";
+    properties.given["log.retention.hours"] = "0100";  // gets another unit, so another text
+    properties.given["log.index.interval.bytes"] = "4096";
+    set({ConfigResourceType::broker, "", "log.index.interval.bytes", " 77 "});
+    EXPECT_EQ(given("min.cleanable.dirty.ratio").value, "0");
+    EXPECT_EQ(given("min.cleanable.dirty.ratio").origin, ConfigOrigin::static_broker);
+    EXPECT_EQ(given("retention.ms").value, "360000000");
+    EXPECT_EQ(given("retention.ms").origin, ConfigOrigin::static_broker);
+    EXPECT_EQ(given("index.interval.bytes").value, " 77 ");
+    EXPECT_EQ(given("index.interval.bytes").origin, ConfigOrigin::dynamic_default_broker);
+}
+
 TEST_F(EffectiveConfigTest, RulesOverATopicsConfigs) {
     const auto check = [this](const char* name, const char* value) {
         ConfigMap configs;
