@@ -8,6 +8,14 @@ namespace gregor::sim {
 namespace {
 
 constexpr std::string_view k_topic = "churn";
+constexpr std::int16_t k_by_id_from = 13;  // Produce and Fetch
+constexpr std::size_t k_gone_max = 4;
+
+Slice one_record(std::int64_t now_ms) {
+    records::BatchBuilder builder({});
+    builder.append({.timestamp = now_ms, .value = as_bytes("gone soon")});
+    return builder.build();
+}
 
 }  // namespace
 
@@ -39,6 +47,7 @@ void Churn::on_created(const msg::CreateTopicsResponse& response) {
     if (response.topics.size() != 1) return stage_.world.fail("CreateTopics does not answer for its topic");
     const auto code = response.topics[0].error_code;
     is_fresh_ = code == ErrorCode::none;
+    id_ = is_fresh_ ? response.topics[0].topic_id : Uuid{};
     if (code == ErrorCode::none || code == ErrorCode::topic_already_exists) {
         return next_in(Duration::millis(prng_.between(0, 200)), &Churn::produce);
     }
@@ -47,17 +56,14 @@ void Churn::on_created(const msg::CreateTopicsResponse& response) {
 }
 
 void Churn::produce() {
-    constexpr std::int16_t k_by_name = 12;
-    records::BatchBuilder builder({});
-    builder.append({.timestamp = ports_.clock.wall_clock_ms(), .value = as_bytes("gone soon")});
     msg::ProduceRequest request;
     request.acks = -1;
     request.timeout_ms = 20'000;
     auto& topic = request.topic_data.emplace_back();
     topic.name = k_topic;
-    topic.partition_data.emplace_back().records = protocol::Records(builder.build());
+    topic.partition_data.emplace_back().records = protocol::Records(one_record(ports_.clock.wall_clock_ms()));
     caller_.call<msg::ProduceResponse>(
-        request, any_version<msg::ProduceRequest>(msg::ProduceRequest::k_min_version, k_by_name),
+        request, any_version<msg::ProduceRequest>(msg::ProduceRequest::k_min_version, k_by_id_from - 1),
         Duration::millis(request.timeout_ms) + stage_.patience,
         [this](const msg::ProduceResponse& response) { on_produced(response); });
 }
@@ -99,11 +105,80 @@ void Churn::on_removed(const msg::DeleteTopicsResponse& response) {
         return stage_.world.fail("DeleteTopics does not answer for its topic");
     const auto code = response.responses[0].error_code;
     if (code == ErrorCode::none) {
-        const auto pause = prng_.chance(1, 2) ? Duration() : Duration::millis(prng_.between(0, 8'000));
-        return stage_.winding_down ? void() : next_in(pause, &Churn::create);
+        if (!id_.is_zero()) gone_.push_back(std::exchange(id_, Uuid{}));
+        if (gone_.size() > k_gone_max) gone_.erase(gone_.begin());
+        return ask_for_gone();
     }
     if (is_retriable(code)) return next_in(Duration::millis(200), &Churn::remove);
     stage_.world.fail(fmt::format("deleting {} answered {}", k_topic, error_name(code)));
+}
+
+// ---------------------------------------------------------------- what is gone
+
+void Churn::ask_for_gone() {
+    if (gone_.empty()) return create_later();
+    const auto id = gone_[prng_.below(gone_.size())];
+    switch (prng_.below(3)) {
+        case 0: return produce_by_id(id);
+        case 1: return fetch_by_id(id);
+        default: return describe_by_id(id);
+    }
+}
+
+void Churn::produce_by_id(Uuid id) {
+    msg::ProduceRequest request;
+    request.acks = -1;
+    request.timeout_ms = 1'000;
+    auto& topic = request.topic_data.emplace_back();
+    topic.topic_id = id;
+    topic.partition_data.emplace_back().records = protocol::Records(one_record(ports_.clock.wall_clock_ms()));
+    caller_.call<msg::ProduceResponse>(request, any_version<msg::ProduceRequest>(k_by_id_from),
+                                       Duration::millis(request.timeout_ms) + stage_.patience,
+                                       [this](const msg::ProduceResponse& response) {
+                                           for (const auto& each : response.responses)
+                                               for (const auto& partition : each.partition_responses)
+                                                   on_gone("Produce", partition.error_code);
+                                           create_later();
+                                       });
+}
+
+void Churn::fetch_by_id(Uuid id) {
+    msg::FetchRequest request;
+    auto& topic = request.topics.emplace_back();
+    topic.topic_id = id;
+    topic.partitions.emplace_back().partition_max_bytes = 1'000;
+    caller_.call<msg::FetchResponse>(request, any_version<msg::FetchRequest>(k_by_id_from), stage_.patience,
+                                     [this](const msg::FetchResponse& response) {
+                                         for (const auto& each : response.responses)
+                                             for (const auto& partition : each.partitions)
+                                                 on_gone("Fetch", partition.error_code);
+                                         create_later();
+                                     });
+}
+
+void Churn::describe_by_id(Uuid id) {
+    constexpr std::int16_t k_without_name_from = 12;
+    msg::MetadataRequest request;
+    auto& topic = request.topics.emplace().emplace_back();
+    topic.topic_id = id;
+    topic.name = std::nullopt;
+    caller_.call<msg::MetadataResponse>(request, any_version<msg::MetadataRequest>(k_without_name_from),
+                                        stage_.patience, [this](const msg::MetadataResponse& response) {
+                                            for (const auto& each : response.topics)
+                                                on_gone("Metadata", each.error_code);
+                                            create_later();
+                                        });
+}
+
+void Churn::on_gone(std::string_view what, ErrorCode code) {
+    if (code == ErrorCode::unknown_topic_id) return;
+    stage_.world.fail(
+        fmt::format("{} by the id of a topic that was deleted answered {}", what, error_name(code)));
+}
+
+void Churn::create_later() {
+    const auto pause = prng_.chance(1, 2) ? Duration() : Duration::millis(prng_.between(0, 8'000));
+    if (!stage_.winding_down) next_in(pause, &Churn::create);
 }
 
 }  // namespace gregor::sim

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/fault.h"
 #include "base/format.h"
 #include "gen/meta/abort_transaction.h"
 #include "gen/meta/access_control_entry.h"
@@ -296,7 +297,7 @@ Status RecordReplay::apply(const msg::RemoveTopicRecord& record) {
     const auto* found = state_.topics_by_id.find(record.topic_id);
     if (found == nullptr) return unreplayable(fmt::format("removes unknown topic {}", record.topic_id));
     const Ref<const Topic> topic = *found;
-    state_.topics_by_id.erase(topic->id);
+    if (!PLANTED_BUG("deleted_topic_keeps_its_id")) state_.topics_by_id.erase(topic->id);
     state_.topics_by_name.erase(topic->name);
     const ConfigResource resource{ConfigResourceType::topic, topic->name};
     if (state_.configs.erase(resource)) changes_.configs.insert(resource);
