@@ -183,11 +183,6 @@ def is_served(connection) -> bool:
         return False
 
 
-def cpu_s(broker: Broker) -> float:
-    fields = Path(f"/proc/{broker.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / 100
-
-
 def out_of_descriptors(flavour: str) -> None:
     """More connections than descriptors: those that are there go on, files can be opened, and nothing spins."""
     broker = Broker(flavour, "descriptors")
@@ -199,9 +194,9 @@ def out_of_descriptors(flavour: str) -> None:
         client.one()
         crowd = [wire.connect(broker.port, 2) for _ in range(2 * DESCRIPTORS)]
         client.run(1)
-        used = cpu_s(broker)
+        used = broker.cpu_s()
         time.sleep(2)
-        expect(cpu_s(broker) - used < 0.5, f"{cpu_s(broker) - used:.1f} s of CPU in two quiet seconds")
+        expect(broker.cpu_s() - used < 0.5, f"{broker.cpu_s() - used:.1f} s of CPU in two quiet seconds")
         admin.create_topics([NewTopic("made-meanwhile", 8)])["made-meanwhile"].result(30)
         for connection in crowd:
             connection.close()

@@ -122,6 +122,21 @@ class Broker:
                 raise TimeoutError(f"the {self.flavour} does not answer:\n{self.log()}")
             time.sleep(0.02)
 
+    def start_ms(self) -> float:
+        """Starts it: from the start of the process to a Metadata answer that names the broker."""
+        began = time.monotonic()
+        self.start(wait=False)
+        while wire.broker_count(self.port) == 0:
+            if not self.is_alive() or time.monotonic() - began > READY_LIMIT_S[self.flavour]:
+                raise RuntimeError(f"the {self.flavour} does not start:\n{self.log()}")
+            time.sleep(0.001)
+        return (time.monotonic() - began) * 1000
+
+    def cpu_s(self) -> float:
+        """User and system time of its process."""
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(") ", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
     @property
     def log_path(self) -> Path:
         return self.folder / f"{self.flavour}.log"
@@ -140,6 +155,10 @@ class Broker:
         except subprocess.TimeoutExpired:
             self.kill()
             raise TimeoutError(f"the {self.flavour} does not stop within {STOP_LIMIT_S} s:\n{self.log()}") from None
+
+    def restart(self) -> None:
+        self.stop()
+        self.start()
 
     def kill(self) -> None:
         if self.process and self.process.poll() is None:
