@@ -127,20 +127,22 @@ ErrorCode GroupMachine::check_commit(const OffsetCommitRequest& request, Turn& t
     return request.generation < 0 ? ErrorCode::none : request.unknown_group_error;
 }
 
+bool GroupMachine::is_too_large(std::string_view metadata) const {
+    return utf16_length(metadata) > static_cast<std::size_t>(std::max(config_.offset_metadata_max_bytes, 0));
+}
+
 void GroupMachine::commit_offsets(const OffsetCommitRequest& request, Turn& turn,
                                   Done<OffsetCommitResult> done) {
     const auto refusal = check_commit(request, turn);
     const auto now_ms = turn.wall_clock_ms();
-    const auto metadata_max = static_cast<std::size_t>(std::max(config_.offset_metadata_max_bytes, 0));
     OffsetCommitResult result;
     std::vector<CoordinatorRecord> records;
     for (const auto& topic : request.topics) {
         auto& errors = result.topics.emplace_back();
         for (const auto& partition : topic.partitions) {
-            const bool is_too_large = utf16_length(partition.metadata) > metadata_max;
-            const auto error = refusal != ErrorCode::none ? refusal
-                               : is_too_large             ? ErrorCode::offset_metadata_too_large
-                                                          : ErrorCode::none;
+            const auto error = refusal != ErrorCode::none         ? refusal
+                               : is_too_large(partition.metadata) ? ErrorCode::offset_metadata_too_large
+                                                                  : ErrorCode::none;
             errors.push_back(error);
             if (error != ErrorCode::none) continue;
             CommittedOffset offset{.offset = partition.offset,

@@ -4,6 +4,7 @@
 #include <map>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/completion.h"
@@ -72,6 +73,8 @@ private:
     ErrorCode check_commit(const OffsetCommitRequest& request, Turn& turn);
     ErrorCode check_consumer_commit(const ConsumerGroup& group, const OffsetCommitRequest& request) const;
     ErrorCode check_fetch(const OffsetFetchRequest& request) const;
+    bool is_too_large(std::string_view metadata) const;
+    bool owned_all_since(const CurrentAssignment& current, const OffsetCommitRequest& request) const;
     OffsetFetchResult::Partition fetch_one(const OffsetFetchRequest& request, const OffsetKey& key,
                                            Uuid topic_id) const;
     std::vector<OffsetFetchResult::Topic> fetch_all(const OffsetFetchRequest& request) const;

@@ -102,6 +102,7 @@ public:
             return finish_one();
         }
         slot = std::move(*result);
+        if (slot.error != ErrorCode::none) return finish_one();  // which names no topic
         if (is_all) keep_visible(slot, context_, *context_.services().images.current());
         for (auto& topic : refused) slot.topics.push_back(std::move(topic));
         finish_one();

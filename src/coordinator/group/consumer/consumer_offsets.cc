@@ -19,18 +19,21 @@ std::optional<std::int32_t> assignment_epoch(const CurrentAssignment& current, U
     return std::nullopt;
 }
 
-// A member that has moved on meanwhile may still commit what was its own in the epoch that it names.
-bool owned_all_since(const CurrentAssignment& current, const OffsetCommitRequest& request) {
+}  // namespace
+
+// A member that has moved on meanwhile may still commit what was its own in the epoch that it names. Nobody
+// asks whose the partitions are that are refused for their metadata.
+bool GroupMachine::owned_all_since(const CurrentAssignment& current,
+                                   const OffsetCommitRequest& request) const {
     if (PLANTED_BUG("consumer_group_accepts_stale_commits")) return true;
     for (const auto& topic : request.topics)
         for (const auto& partition : topic.partitions) {
+            if (is_too_large(partition.metadata)) continue;
             const auto since = assignment_epoch(current, topic.topic_id, partition.partition);
             if (!since || request.generation < *since) return false;
         }
     return true;
 }
-
-}  // namespace
 
 ErrorCode GroupMachine::check_consumer_commit(const ConsumerGroup& group,
                                               const OffsetCommitRequest& request) const {
