@@ -2,10 +2,14 @@
 
 #include <fmt/format.h>
 
+#include <optional>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "cli/table.h"
 #include "cli/time_text.h"
+#include "gen/api/consumer_group_describe.h"
 #include "gen/api/describe_groups.h"
 #include "protocol/rebalances.h"
 
@@ -35,33 +39,71 @@ Table table_of(const std::vector<protocol::Rebalance>& rebalances) {
     return table;
 }
 
-}  // namespace
+// What a broker tells of the group, asked in one of its protocols.
+struct Told {
+    ErrorCode error = ErrorCode::none;
+    std::optional<std::string> error_message;
+    Result<std::vector<protocol::Rebalance>> rebalances;
+};
 
-Result<int> explain_group(Session& session, const ExplainOptions& options) {
-    auto& cluster = session.cluster();
-    const auto coordinator = TRY(cluster.coordinator(options.group));
+template <class Response>
+Result<Told> told_by(const Response& response, BrokerId coordinator) {
+    if (response.groups.empty()) return std::unexpected(no_history(coordinator, "no answer"));
+    const auto& group = response.groups.front();
+    Told told{.error = group.error_code,
+              .error_message = {},
+              .rebalances = protocol::decode_rebalances(group.unknown_tags)};
+    if (group.error_message) told.error_message = *group.error_message;
+    return told;
+}
+
+Result<Told> ask_as_classic(client::ClusterClient& cluster, BrokerId coordinator, const std::string& group) {
     const auto version = TRY(cluster.version_of(coordinator, ApiKey::describe_groups));
     if (version < protocol::k_describe_groups_with_tags)
         return std::unexpected(no_history(coordinator, "its DescribeGroups has no tagged fields"));
     msg::DescribeGroupsRequest request;
-    request.groups.emplace_back(options.group);
+    request.groups.emplace_back(group);
     request.unknown_tags.add(protocol::k_rebalances_tag, {});
     const auto answer = TRY(cluster.ask_broker<msg::DescribeGroupsResponse>(coordinator, request));
-    if (answer.message.groups.empty()) return std::unexpected(no_history(coordinator, "no answer"));
-    const auto& group = answer.message.groups.front();
-    const auto rebalances = protocol::decode_rebalances(group.unknown_tags);
-    if (!rebalances && group.error_code != ErrorCode::group_authorization_failed)
-        return std::unexpected(no_history(coordinator, rebalances.error().detail));
-    if (group.error_code != ErrorCode::none)
+    auto told = TRY(told_by(answer.message, coordinator));
+    if (!told.rebalances && told.error != ErrorCode::group_authorization_failed)
+        return std::unexpected(no_history(coordinator, told.rebalances.error().detail));
+    return told;
+}
+
+Result<Told> ask_as_consumer(client::ClusterClient& cluster, BrokerId coordinator, const std::string& group) {
+    msg::ConsumerGroupDescribeRequest request;
+    request.group_ids.emplace_back(group);
+    request.unknown_tags.add(protocol::k_rebalances_tag, {});
+    const auto answer = TRY(cluster.ask_broker<msg::ConsumerGroupDescribeResponse>(coordinator, request));
+    return told_by(answer.message, coordinator);
+}
+
+// Each protocol knows its own groups only.
+Result<Told> ask(client::ClusterClient& cluster, BrokerId coordinator, const std::string& group) {
+    auto told = TRY(ask_as_classic(cluster, coordinator, group));
+    if (told.error != ErrorCode::group_id_not_found) return told;
+    auto as_consumer = TRY(ask_as_consumer(cluster, coordinator, group));
+    return as_consumer.error == ErrorCode::group_id_not_found ? std::move(told) : std::move(as_consumer);
+}
+
+}  // namespace
+
+Result<int> explain_group(Session& session, const ExplainOptions& options) {
+    const auto coordinator = TRY(session.cluster().coordinator(options.group));
+    const auto told = TRY(ask(session.cluster(), coordinator, options.group));
+    if (told.error != ErrorCode::none)
         return std::unexpected(
-            answer_error(fmt::format("group {}", options.group), group.error_code, group.error_message));
+            answer_error(fmt::format("group {}", options.group), told.error, told.error_message));
+    if (!told.rebalances) return std::unexpected(no_history(coordinator, told.rebalances.error().detail));
+    const auto& rebalances = *told.rebalances;
     if (session.is_json())
-        fmt::print("{}\n", table_of(*rebalances).json());
-    else if (rebalances->empty())
+        fmt::print("{}\n", table_of(rebalances).json());
+    else if (rebalances.empty())
         fmt::print("group {} has not rebalanced since broker {} coordinates it\n", options.group,
                    coordinator.value());
     else
-        fmt::print("{}", table_of(*rebalances).text());
+        fmt::print("{}", table_of(rebalances).text());
     return 0;
 }
 

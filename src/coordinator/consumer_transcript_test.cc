@@ -190,7 +190,7 @@ private:
 //   NAME leaves GROUP [returning]              returning: a static member that comes back (epoch -2)
 //   NAME commits GROUP t-0:5 [epoch=N] [version=N];  NAME fetches GROUP [epoch=N]
 //   NAME classic-joins GROUP topics=T [owned=..];  classic-syncs|classic-heartbeats|classic-leaves GROUP
-//   admin describes|classic-describes|deletes GROUP | lists [types=..] [states=..]
+//   admin describes|classic-describes|explains|deletes GROUP | lists [types=..] [states=..]
 //   topic T partitions=N | deleted;  config GROUP KEY=VALUE;  wait MS
 //   broker starts|stops|holds writes|releases writes|fails write
 class ConsumerStory {
@@ -463,6 +463,7 @@ private:
     bool admin(const Command& c) {
         if (c.word(0) != "admin") return false;
         if (c.word(1) == "describes") return describe(c), true;
+        if (c.word(1) == "explains") return explain(c), true;
         if (c.word(1) == "classic-describes") return classic_describe(c), true;
         if (c.word(1) == "lists") return list(c), true;
         if (c.word(1) == "fetches") return fetch_all(c), true;
@@ -500,6 +501,19 @@ private:
             for (const auto partition : topic.partitions)
                 text += fmt::format("{}{}-{}", text.empty() ? "" : " ", topic.name, partition);
         return "[" + text + "]";
+    }
+    void explain(const Command& c) {
+        groups().describe_consumer({.group_id = c.word(2), .with_rebalances = true},
+                                   [this, c](const Result<DescribedConsumerGroup>& result) {
+                                       if (!result) return say(c, error_text(result.error()));
+                                       if (result->rebalances.empty()) say(c, "no rebalances");
+                                       for (const auto& each : result->rebalances)
+                                           say(c, rebalance_text(each));
+                                   });
+    }
+    static std::string rebalance_text(const protocol::Rebalance& each) {
+        return fmt::format("rebalance of {}ms: {} {} and {} more, epoch={} members={}", each.duration_ms,
+                           each.cause, each.member_id, each.further_causes, each.generation, each.members);
     }
     void classic_describe(const Command& c) {
         groups().describe({c.word(2)}, [this, c](const Result<DescribedGroup>& result) {

@@ -52,7 +52,7 @@ void execute(GroupMachine& machine, const ConsumerHeartbeatRequest& request, Tur
 }
 void execute(GroupMachine& machine, const DescribeConsumerRequest& request, Turn& turn,
              Done<DescribedConsumerGroup> done) {
-    machine.describe_consumer(request.group_id, turn, std::move(done));
+    machine.describe_consumer(request, turn, std::move(done));
 }
 void execute(GroupMachine& machine, const DeleteRequest& request, Turn& turn, Done<ErrorCode> done) {
     machine.remove(request.group_id, turn, std::move(done));

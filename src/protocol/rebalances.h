@@ -1,5 +1,5 @@
 // Why a group rebalanced: what Gregor tells on top of Kafka's protocol, in tagged fields of DescribeGroups
-// v5+ that Kafka's brokers and clients skip (docs/adr/0008-tagged-fields.md).
+// v5+ and ConsumerGroupDescribe that Kafka's brokers and clients skip (docs/adr/0008-tagged-fields.md).
 //
 //   request    tag k_rebalances_tag, empty: tell me
 //   a group    tag k_rebalances_tag: version int8 = 0, then []Rebalance, each behind its size so that later
@@ -28,7 +28,7 @@ struct Rebalance {
     std::string member_id;            // whose doing that was; empty: nobody's
     std::string reason;               // in the client's words; empty: none given
     std::int32_t further_causes = 0;  // that came while it was under way
-    std::int32_t generation = -1;     // that it led to
+    std::int32_t generation = -1;     // that it led to; of KIP-848: the group's epoch
     std::int32_t members = 0;         // in that
     friend bool operator==(const Rebalance&, const Rebalance&) = default;
 };

@@ -208,6 +208,12 @@ def explain(line: Line) -> None:
     expect(all(row["member"].startswith("second-") for row in seen[2:]), f"whose doing in {seen}")
     expect(all(row["duration_ms"] >= 0 and row["generation"] > 0 for row in seen), f"what came of it in {seen}")
     expect("MEMBER" in line.run("groups", "explain", "theirs"), "no table")
+    newer = Consumer({"bootstrap.servers": line.broker.address, "group.id": "newer", "group.protocol": "consumer"})
+    newer.subscribe(["g"])
+    while not newer.assignment():
+        newer.poll(0.1)
+    newer.close()
+    expect_equal([row["cause"] for row in line.json("groups", "explain", "newer")], ["member joined", "member left"], "of KIP-848")
     expect("not rebalanced" in line.run("groups", "explain", "ours"), "nothing to tell")
     expect("GROUP_ID_NOT_FOUND" in line.complaint("groups", "explain", "nobody"), "the code")
     line.complaint("groups", "explain", code=2)

@@ -71,6 +71,7 @@ public:
     void send_away(Turn& turn);
     void assign(const std::string& member_id, OwnedBytes assignment);
     // After it was one, when its record is written.
+    void continue_history(RebalanceHistory history) { history_ = std::move(history); }
     void on_downgraded(bool rebalances, Turn& turn);
 
     void on_loaded(Turn& turn);

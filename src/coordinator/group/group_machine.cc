@@ -329,6 +329,7 @@ void GroupMachine::apply(const ConsumerGroupRecord& record) {
 void GroupMachine::forget_consumer(const std::string& group_id) {
     consumer_groups_.erase(group_id);
     consumer_timers_.erase(group_id);
+    consumer_histories_.erase(group_id);
 }
 
 void GroupMachine::apply(const OtherGroupRecord& record) {

@@ -16,6 +16,7 @@
 #include "coordinator/group/consumer/member_step.h"
 #include "coordinator/group/group_records.h"
 #include "coordinator/group/offsets.h"
+#include "coordinator/group/rebalance_history.h"
 #include "coordinator/group/types.h"
 #include "coordinator/state_machine.h"
 #include "metadata/image_source.h"
@@ -44,7 +45,8 @@ public:
     void describe(const DescribeRequest& request, Turn& turn, Done<DescribedGroup> done);
     void consumer_heartbeat(const ConsumerHeartbeatRequest& request, Turn& turn,
                             Done<ConsumerHeartbeatResult> done);
-    void describe_consumer(const std::string& group_id, Turn& turn, Done<DescribedConsumerGroup> done);
+    void describe_consumer(const DescribeConsumerRequest& request, Turn& turn,
+                           Done<DescribedConsumerGroup> done);
     void remove(const std::string& group_id, Turn& turn, Done<ErrorCode> done);
     // Every group that passes the filter.
     std::vector<ListedGroup> list(const ListFilter& filter) const;
@@ -71,10 +73,10 @@ private:
     void apply(const IgnoredRecord&) {}
 
     ErrorCode check_commit(const OffsetCommitRequest& request, Turn& turn);
-    ErrorCode check_consumer_commit(const ConsumerGroup& group, const OffsetCommitRequest& request) const;
-    ErrorCode check_fetch(const OffsetFetchRequest& request) const;
     bool is_too_large(std::string_view metadata) const;
     bool owned_all_since(const CurrentAssignment& current, const OffsetCommitRequest& request) const;
+    ErrorCode check_consumer_commit(const ConsumerGroup& group, const OffsetCommitRequest& request) const;
+    ErrorCode check_fetch(const OffsetFetchRequest& request) const;
     OffsetFetchResult::Partition fetch_one(const OffsetFetchRequest& request, const OffsetKey& key,
                                            Uuid topic_id) const;
     std::vector<OffsetFetchResult::Topic> fetch_all(const OffsetFetchRequest& request) const;
@@ -127,9 +129,16 @@ private:
     static ResolvedRegex resolve(const std::string& regex, const GroupView& view,
                                  const TopicFilter& may_describe);
     // Takes members out; the group may be a classic one afterwards.
-    Status fence(const std::string& group_id, const std::set<std::string>& member_ids, Turn& turn);
+    Status fence(const std::string& group_id, const std::set<std::string>& member_ids, RebalanceCause cause,
+                 Turn& turn);
     void on_consumer_alarm(const std::string& group_id, Turn& turn);
     void watch_loaded(const ConsumerGroup& group, Turn& turn);
+
+    // consumer/consumer_history.cc
+    // After a change to a group that had the epoch `before`: why it has a new one, or that all are there.
+    void note_epoch(const std::string& group_id, std::int32_t before, RebalanceCause cause,
+                    std::string_view member_id, Turn& turn);
+    RebalanceHistory take_history(const std::string& group_id);
 
     // consumer/classic_members.cc
     void join_consumer_group(JoinRequest request, Turn& turn, Done<JoinResult> done);
@@ -166,6 +175,7 @@ private:
     std::map<std::string, ClassicGroup> groups_;
     std::map<std::string, ConsumerGroup> consumer_groups_;
     std::map<std::string, ConsumerTimers> consumer_timers_;
+    std::map<std::string, RebalanceHistory> consumer_histories_;  // of groups that have rebalanced
     TopicHashes topic_hashes_;
     std::int64_t newest_topics_version_ = -1;
     std::set<std::string> other_groups_;  // of protocols that are not served here; left alone

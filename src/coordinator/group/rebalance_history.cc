@@ -18,6 +18,8 @@ std::string_view words(RebalanceCause cause) {
         case RebalanceCause::member_did_not_sync: return "member did not sync";
         case RebalanceCause::group_too_large: return "group too large";
         case RebalanceCause::assignment_not_stored: return "assignment not stored";
+        case RebalanceCause::topics_changed: return "topics changed";
+        case RebalanceCause::expression_matched: return "expression matched other topics";
     }
     UNREACHABLE();
 }

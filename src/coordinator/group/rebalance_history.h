@@ -20,6 +20,8 @@ enum class RebalanceCause : std::uint8_t {
     member_did_not_sync,
     group_too_large,
     assignment_not_stored,
+    topics_changed,      // that a consumer group subscribes to by name
+    expression_matched,  // other topics than before
 };
 
 // Group state. Bounded: so many rebalances, so many bytes of what clients wrote.
@@ -45,11 +47,10 @@ public:
     // Nothing happens when none is under way.
     void end(const End& end);
 
+    bool is_under_way() const { return !rebalances_.empty() && rebalances_.back().duration_ms < 0; }
     const std::vector<protocol::Rebalance>& all() const { return rebalances_; }
 
 private:
-    bool is_under_way() const { return !rebalances_.empty() && rebalances_.back().duration_ms < 0; }
-
     std::vector<protocol::Rebalance> rebalances_;  // oldest first
 };
 

@@ -1,4 +1,5 @@
-// ConsumerGroupDescribe v0..v1 (KIP-848).   v1 tells which protocol a member speaks (KIP-1099)
+// ConsumerGroupDescribe v0..v1 (KIP-848).   v1 tells which protocol a member speaks (KIP-1099) ·
+// and, on top of Kafka's protocol: why groups rebalanced (docs/adr/0008)
 #include "gen/api/consumer_group_describe.h"
 
 #include <algorithm>
@@ -8,6 +9,7 @@
 #include "coordinator/group_coordinator.h"
 #include "metadata/config_source.h"
 #include "metadata/image_source.h"
+#include "protocol/rebalances.h"
 #include "server/handlers/consumer_groups.h"
 #include "server/handlers/group_values.h"
 #include "server/request_context.h"
@@ -42,7 +44,10 @@ public:
           context_(context),
           done_(std::move(done)),
           groups_(request.group_ids.size()),
-          missing_(request.group_ids.size() + 1) {}
+          missing_(request.group_ids.size() + 1),
+          with_rebalances_(protocol::has_tag(request.unknown_tags, protocol::k_rebalances_tag)) {}
+
+    bool with_rebalances() const { return with_rebalances_; }
 
     void set(std::size_t place, Result<DescribedConsumerGroup> group) {
         if (group) {
@@ -102,11 +107,15 @@ private:
     }
 
     void fill(Response::DescribedGroup& entry, std::string_view group_id,
-              const DescribedConsumerGroup& group) const {
+              const DescribedConsumerGroup& group) {
         entry.group_id = group_id;
         entry.error_code = group.error;
         if (!group.error_message.empty()) entry.error_message = group.error_message;
         if (group.error != ErrorCode::none) return;
+        if (with_rebalances_) {
+            encoded_.push_back(protocol::encode_rebalances(group.rebalances));
+            entry.unknown_tags.add(protocol::k_rebalances_tag, encoded_.back());
+        }
         entry.group_state = group.state;
         entry.group_epoch = group.epoch;
         entry.assignment_epoch = group.assignment_epoch;
@@ -122,6 +131,8 @@ private:
     Completion<Response> done_;
     std::vector<DescribedConsumerGroup> groups_;
     std::size_t missing_;  // one more than groups, until all are asked for
+    const bool with_rebalances_;
+    std::vector<std::vector<std::byte>> encoded_;  // live as long as the answer is not encoded
 };
 
 struct SetDescription {
@@ -156,8 +167,9 @@ void handle_consumer_group_describe(const msg::ConsumerGroupDescribeRequest& req
         else if (group_id.empty())
             descriptions->set(place, fail(ErrorCode::invalid_group_id));
         else
-            context.services().groups.describe_consumer({.group_id = std::string(group_id)},
-                                                        SetDescription{descriptions, place});
+            context.services().groups.describe_consumer(
+                {.group_id = std::string(group_id), .with_rebalances = descriptions->with_rebalances()},
+                SetDescription{descriptions, place});
     }
     descriptions->finish_one();
 }

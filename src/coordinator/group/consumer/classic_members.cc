@@ -214,7 +214,7 @@ Result<LeaveResult> GroupMachine::leave_as_classic(const ConsumerGroup& group, c
             {.member_id = asked.member_id, .instance_id = asked.instance_id, .error = found.error});
         if (found.error == ErrorCode::none) leaving.insert(found.member->id);
     }
-    if (!leaving.empty()) TRY_STATUS(fence(group.id(), leaving, turn));
+    if (!leaving.empty()) TRY_STATUS(fence(group.id(), leaving, RebalanceCause::member_left, turn));
     return result;
 }
 

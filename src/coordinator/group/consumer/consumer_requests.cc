@@ -189,7 +189,7 @@ Result<ConsumerHeartbeatResult> GroupMachine::leave_consumer_group(const Consume
     if (!request.instance_id && member == nullptr) return unknown_member(request.member_id, request.group_id);
     if (request.instance_id) TRY_STATUS(check_instance(member, request.member_id, *request.instance_id));
     if (!request.instance_id || request.member_epoch == k_leaving_epoch) {
-        TRY_STATUS(fence(request.group_id, {member->id}, turn));
+        TRY_STATUS(fence(request.group_id, {member->id}, RebalanceCause::member_left, turn));
         return result;
     }
     auto current = member->current;  // what it has stays reserved for its return
@@ -269,6 +269,8 @@ Status GroupMachine::append_changes(const std::string& group_id, const std::vect
 
 Status GroupMachine::take_step(OpenedGroup opened, const MemberStep& step, Turn& turn) {
     const auto group_id = opened.group().id();
+    const auto before = opened.group().epoch();
+    const auto cause = step.cause();
     auto records = std::move(opened.records);
     for (const auto& change : step.changes()) records.push_back(record_of(group_id, change));
     auto converted = opened.upgrades ? groups_.extract(group_id) : decltype(groups_)::node_type();
@@ -280,6 +282,9 @@ Status GroupMachine::take_step(OpenedGroup opened, const MemberStep& step, Turn&
     auto& timers = timers_of(group_id);
     if (step.looked_at_topics()) timers.renew_metadata(turn.wall_clock_ms());
     watch_retention(turn);
+    if (!converted.empty()) consumer_histories_[group_id] = converted.mapped().history();
+    const auto whose = cause == RebalanceCause::topics_changed ? std::string_view() : step.member().id;
+    if (!step.changes().empty()) note_epoch(group_id, before, cause, whose, turn);
     if (converted.empty()) return {};
     converted.mapped().send_away(turn);
     for (const auto& [id, member] : converted.mapped().members())
@@ -301,8 +306,9 @@ void GroupMachine::watch_member(const std::string& group_id, const MemberStep& s
 
 // ---------------------------------------------------------------- looking
 
-void GroupMachine::describe_consumer(const std::string& group_id, Turn& turn,
+void GroupMachine::describe_consumer(const DescribeConsumerRequest& request, Turn& turn,
                                      Done<DescribedConsumerGroup> done) {
+    const auto& group_id = request.group_id;
     DescribedConsumerGroup result;
     result.group_id = group_id;
     const auto* group = find_consumer(group_id);
@@ -319,6 +325,9 @@ void GroupMachine::describe_consumer(const std::string& group_id, Turn& turn,
     const auto image = images_.current();
     for (const auto& [id, member] : group->members())
         result.members.push_back(described(member, *group, *image));
+    if (const auto history = consumer_histories_.find(group_id);
+        request.with_rebalances && history != consumer_histories_.end())
+        result.rebalances = history->second.all();
     turn.answer(std::move(done), std::move(result));
 }
 

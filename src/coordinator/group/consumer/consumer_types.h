@@ -10,6 +10,7 @@
 
 #include "base/error_code.h"
 #include "coordinator/group/consumer/assignor.h"
+#include "protocol/rebalances.h"
 
 namespace gregor::coordinator {
 
@@ -44,6 +45,7 @@ struct ConsumerHeartbeatResult {
 
 struct DescribeConsumerRequest {
     std::string group_id;
+    bool with_rebalances = false;  // why it rebalanced, too
 };
 
 struct DescribedConsumerGroup {
@@ -73,6 +75,7 @@ struct DescribedConsumerGroup {
     std::int32_t assignment_epoch = 0;
     std::string assignor;
     std::vector<Member> members;
+    std::vector<protocol::Rebalance> rebalances;
 };
 
 }  // namespace gregor::coordinator

@@ -22,6 +22,7 @@ void GroupMachine::resolve_regexes(const std::string& group_id, const std::set<s
     if (group == nullptr || regexes.empty()) return;
     REACHED("consumer_group_regex_resolved");
     const auto view = view_of(group_id, turn);
+    const auto epoch = group->epoch();
     auto topics = group->subscribed_topics();
     bool is_new_epoch = false;
     std::vector<ConsumerChange> changes;
@@ -48,6 +49,7 @@ void GroupMachine::resolve_regexes(const std::string& group_id, const std::set<s
         LOG_WARN("consumer_group_regex_not_resolved", group_id, appended.error().detail);
     else if (is_new_epoch)
         timers_of(group_id).renew_metadata(turn.wall_clock_ms());
+    note_epoch(group_id, epoch, RebalanceCause::expression_matched, {}, turn);
 }
 
 ResolvedRegex GroupMachine::resolve(const std::string& regex, const GroupView& view,
@@ -62,8 +64,10 @@ ResolvedRegex GroupMachine::resolve(const std::string& regex, const GroupView& v
 
 // ---------------------------------------------------------------- members that are gone
 
-Status GroupMachine::fence(const std::string& group_id, const std::set<std::string>& member_ids, Turn& turn) {
+Status GroupMachine::fence(const std::string& group_id, const std::set<std::string>& member_ids,
+                           RebalanceCause cause, Turn& turn) {
     const auto& group = consumer_groups_.at(group_id);
+    const auto epoch = group.epoch();
     if (may_downgrade_without(group, member_ids))
         return downgrade(group, {.leaving = member_ids, .joining = nullptr, .rebalances = true}, {}, turn);
     std::vector<ConsumerChange> changes;
@@ -87,6 +91,7 @@ Status GroupMachine::fence(const std::string& group_id, const std::set<std::stri
     TRY_STATUS(append_changes(group_id, changes, turn));
     auto& timers = timers_of(group_id);
     for (const auto& id : member_ids) timers.forget(id);
+    note_epoch(group_id, epoch, cause, *member_ids.begin(), turn);
     return {};
 }
 
@@ -104,7 +109,8 @@ void GroupMachine::on_consumer_alarm(const std::string& group_id, Turn& turn) {
         REACHED("consumer_group_member_expired");
         const auto member_id = std::string_view(due.member_id);
         LOG_INFO("consumer_group_member_expired", group_id, member_id);
-        if (const auto fenced = fence(group_id, {due.member_id}, turn); !fenced) {
+        if (const auto fenced = fence(group_id, {due.member_id}, RebalanceCause::member_expired, turn);
+            !fenced) {
             LOG_WARN("consumer_group_member_kept", group_id, member_id, fenced.error().detail);
             timers_of(group_id).watch(due.member_id, MemberWait::session,
                                       view_of(group_id, turn).timeouts.session_timeout_ms, turn);

@@ -109,6 +109,12 @@ void MemberStep::update_epoch(bool is_new) {
     if (group_.has_partition_metadata()) changes_.emplace_back(PartitionMetadataChange{});
 }
 
+RebalanceCause MemberStep::cause() const {
+    if (replaced_) return RebalanceCause::member_replaced;
+    if (group_.find(member_.id) == nullptr) return RebalanceCause::member_joined;
+    return needs_new_epoch() ? RebalanceCause::member_changed : RebalanceCause::topics_changed;
+}
+
 // ---------------------------------------------------------------- 2: who shall have what
 
 // A group that changes all the time is assigned once an interval (KIP-1263).

@@ -15,6 +15,7 @@
 #include "base/result.h"
 #include "coordinator/group/consumer/consumer_group.h"
 #include "coordinator/group/consumer/group_view.h"
+#include "coordinator/group/rebalance_history.h"
 
 namespace gregor::coordinator {
 
@@ -32,6 +33,8 @@ public:
     bool needs_new_epoch() const { return topics_changed_ || regex_ == RegexChanged::to_resolved; }
     // A new group epoch when `is_new`, or when the topics are not what they were.
     void update_epoch(bool is_new);
+    // Of the new epoch, if there is one.
+    RebalanceCause cause() const;
     Status update_target();
     Status reconcile(const std::optional<Assignment>& owned);
 

@@ -176,6 +176,7 @@ Status GroupMachine::downgrade(const ConsumerGroup& group, const Downgrade& how,
         replacement = {.member_id = replaced->id, .by = how.joining->id};
     }
     auto classic = classic_group_of(group, how, turn.wall_clock_ms());
+    auto history = take_history(group_id);
     std::vector<CoordinatorRecord> records;
     for (const auto& change : changes) records.push_back(record_of(group_id, change));
     for (const auto& change : group.tombstones(replacement)) records.push_back(record_of(group_id, change));
@@ -184,11 +185,13 @@ Status GroupMachine::downgrade(const ConsumerGroup& group, const Downgrade& how,
     auto& here = groups_.try_emplace(group_id, std::move(classic)).first->second;
     if (const auto appended = turn.append(std::move(records)); !appended) {
         groups_.erase(group_id);
+        consumer_histories_[group_id] = std::move(history);
         return std::unexpected(client_error_of(appended.error()));
     }
     REACHED("consumer_group_downgraded");
     const auto rebalances = how.rebalances;
     LOG_INFO("consumer_group_downgraded", group_id, rebalances);
+    here.continue_history(std::move(history));
     here.on_downgraded(rebalances, turn);
     return {};
 }
