@@ -40,14 +40,21 @@ TEST_P(ClusterPlantedBug, IsCaught) {
     FAIL() << "nobody noticed";
 }
 
-// consumer_group_hands_out_owned_partitions is for tools/run_sim.py: an assertion catches it and ends the
-// process.
 INSTANTIATE_TEST_SUITE_P(ClusterWorkload, ClusterPlantedBug,
                          testing::Values("answer_before_fsync", "lost_truncation",
                                          "offsets_reused_after_crash", "forgotten_waiting_fetch",
                                          "group_answers_from_wrong_generation",
                                          "consumer_group_does_not_wait_for_revocation",
                                          "consumer_group_accepts_stale_commits"));
+
+// Two owners of a partition end the process, before any client could say that it has what another has.
+TEST(ClusterPlantedBugDeathTest, AnAssertionFindsASecondOwner) {
+    const auto hunt = [] {
+        for (std::uint64_t seed = 1; seed <= 20; ++seed)
+            (void)run(seed, "consumer_group_hands_out_owned_partitions");
+    };
+    EXPECT_DEATH(hunt(), "owners.try_emplace");
+}
 #endif
 
 }  // namespace
