@@ -25,6 +25,9 @@ from matrix.row import Row  # noqa: E402
 from matrix.stage import Stage  # noqa: E402
 from rows import ROWS  # noqa: E402
 
+# Kafka's defaults would have a member that the broker assigns to answer within 5 s, and a dead one missed after 45.
+SETTINGS = {"group.consumer.heartbeat.interval.ms": 500, "group.consumer.min.heartbeat.interval.ms": 500,
+            "group.consumer.session.timeout.ms": 10_000, "group.consumer.min.session.timeout.ms": 10_000}
 BESIDE = {"gregor": 3, "peer": 1}  # clients at a time
 ROWS_BESIDE = 2  # rows of one client at a time
 
@@ -52,7 +55,7 @@ class Matrix:
         """The rows of one client; a broker or a program that does not even start is a failure as well."""
         try:
             client.prepare([row.name for row in ROWS])
-            with Broker(self.flavour, "conformance") as broker:
+            with Broker(self.flavour, "conformance", **SETTINGS) as broker:
                 self.play_rows(client, broker)
         except Exception as error:
             self.add(Outcome(client, Row("start", self.play_client), FAILED, f"{type(error).__name__}: {error}"), 0)

@@ -169,6 +169,7 @@ async def groups(address: str, _: dict) -> None:
 
 def tell() -> None:
     about(f"{__version__} (Python {sys.version.split()[0]})", {
+        "*by the broker": "its groups know the classic protocol alone",
         "*cooperative": "aiokafka has no cooperative assignor",
         "produce null key and value": "the producer wants a key or a value",
         "groups": "the admin client deletes no groups",

@@ -82,9 +82,7 @@ def first_place(consumer: Consumer, topic: str, partition: int, start: str) -> T
 def member(address: str, wanted: dict) -> None:
     instance = {"group.instance.id": wanted["instance"]} if "instance" in wanted else {}
     consumer = Consumer({"bootstrap.servers": address, "group.id": wanted["group"], "auto.offset.reset": "earliest",
-                         "partition.assignment.strategy": ASSIGNORS[wanted.get("assignor", "range")],
-                         "session.timeout.ms": int(wanted.get("session_ms", 6000)), "heartbeat.interval.ms": HEARTBEAT_MS,
-                         "enable.auto.commit": "count" not in wanted} | instance)
+                         "enable.auto.commit": "count" not in wanted} | protocol(wanted) | instance)
     consumer.subscribe([wanted["topic"]])
     if "count" in wanted:
         read_some(consumer, int(wanted["count"]))
@@ -93,6 +91,14 @@ def member(address: str, wanted: dict) -> None:
         while not ended.is_set():
             print_next(consumer)
     consumer.close()
+
+
+def protocol(wanted: dict) -> dict:
+    assignor = wanted.get("assignor", "range")
+    if assignor == "broker":
+        return {"group.protocol": "consumer"}
+    return {"partition.assignment.strategy": ASSIGNORS[assignor], "heartbeat.interval.ms": HEARTBEAT_MS,
+            "session.timeout.ms": int(wanted.get("session_ms", 6000))}
 
 
 def print_next(consumer: Consumer):

@@ -108,9 +108,7 @@ def offset_at(address: str, wanted: dict, moment: str) -> str:
 
 
 def member(address: str, wanted: dict) -> None:
-    lines = [f"heartbeat.interval.ms={HEARTBEAT_MS}", f"session.timeout.ms={wanted.get('session_ms', 6000)}",
-             f"partition.assignment.strategy=org.apache.kafka.clients.consumer."
-             f"{ASSIGNORS[wanted.get('assignor', 'range')]}"]
+    lines = protocol(wanted)
     if "instance" in wanted:
         lines.append(f"group.instance.id={wanted['instance']}")
     with tempfile.NamedTemporaryFile("w", suffix=".properties") as settings:
@@ -121,6 +119,14 @@ def member(address: str, wanted: dict) -> None:
             print_all(console_consumer(address, wanted, *words, "--max-messages", wanted["count"]))
         else:
             print_until_input_ends(console_consumer(address, wanted, *words))
+
+
+def protocol(wanted: dict) -> list[str]:
+    assignor = wanted.get("assignor", "range")
+    if assignor == "broker":
+        return ["group.protocol=consumer"]
+    return [f"partition.assignment.strategy=org.apache.kafka.clients.consumer.{ASSIGNORS[assignor]}",
+            f"heartbeat.interval.ms={HEARTBEAT_MS}", f"session.timeout.ms={wanted.get('session_ms', 6000)}"]
 
 
 def print_until_input_ends(process: subprocess.Popen) -> None:

@@ -150,6 +150,7 @@ def delete_group(address: str, wanted: dict) -> None:
 
 def tell() -> None:
     about(f"{__version__} (Python {sys.version.split()[0]})", {
+        "*by the broker": "its groups know the classic protocol alone",
         "produce null key and value": "the producer wants a key or a value",
         "produce odd headers": "the producer takes no null as a header's value",
     })

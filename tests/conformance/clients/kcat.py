@@ -131,6 +131,7 @@ def tell() -> None:
         "produce null and empty": "-Z makes every empty key and value null",
         "* any bytes": "keys and values are text",
         "* odd headers": "a header's value is text",
+        "group *by the broker": "its librdkafka knows the classic protocol alone",
         "produce times": "no option sets a time",
         "restart wh*": ENDS, "restart with*": ENDS, "kill wh*": ENDS, "kill with*": ENDS,
         "topics": "no admin client", "topic *": "no admin client", "invalid topic": "no admin client",

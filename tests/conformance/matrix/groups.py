@@ -42,9 +42,13 @@ class Group:
 
     def shares(self, *sizes: int) -> None:
         """Waits until the members that live have so many partitions each."""
-        wait_for(lambda: witness.members_of(self.stage.broker.address, self.name) == list(sizes) or self.is_broken(),
+        wait_for(lambda: self.partitions_by_member() == list(sizes) or self.is_broken(),
                  f"partitions by member are {list(sizes)}", every_s=0.3)
         expect(not self.is_broken(), f"a member ended: {[member.complaint() for member in self.members]}")
+
+    def partitions_by_member(self) -> list[int] | None:
+        look = witness.members_assigned_to if self.arguments.get("assignor") == "broker" else witness.members_of
+        return look(self.stage.broker.address, self.name)
 
     def is_broken(self) -> bool:
         return any(member.process.poll() not in (None, 0, -9) for member in self.members)

@@ -47,9 +47,9 @@ def consuming(stage: Stage, kill: bool) -> None:
     expect_equal(contents(program.records()), contents(numbered(2 * PORTION)), "records")
 
 
-def group(stage: Stage, kill: bool) -> None:
+def group(stage: Stage, kill: bool, **arguments) -> None:
     """Both members go on; what was committed is not read again."""
-    members = groups.Group(stage)
+    members = groups.Group(stage, **arguments)
     first, second = members.join_two()
     members.write()
     members.read_all()

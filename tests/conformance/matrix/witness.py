@@ -6,7 +6,7 @@ import time
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka import TopicPartition as Partition
-from confluent_kafka import OFFSET_BEGINNING, Consumer, Producer, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, ConsumerGroupState, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 from kafka import KafkaAdminClient, KafkaConsumer, OffsetAndMetadata
 from kafka import TopicPartition as KafkaPartition
@@ -139,6 +139,18 @@ def members_of(address: str, group: str) -> list[int] | None:
         return None
     return sorted(sum(len(topic["partitions"]) for topic in member["member_assignment"]["assigned_partitions"])
                   for member in described["members"])
+
+
+def members_assigned_to(address: str, group: str) -> list[int] | None:
+    """The same of a group whose members are assigned to by the broker (KIP-848): kafka-python does not know them."""
+    admin = AdminClient(settings_for(address))  # named, for calls end with the last reference to it
+    try:
+        seen = admin.describe_consumer_groups([group], request_timeout=PATIENCE_S)[group].result()
+    except KafkaException:
+        return None
+    if seen.state not in (ConsumerGroupState.STABLE, ConsumerGroupState.EMPTY, ConsumerGroupState.DEAD):
+        return None
+    return sorted(len(member.assignment.topic_partitions) for member in seen.members)
 
 
 def committed(address: str, group: str, topic: str, partitions: int = 1) -> list[int | None]:

@@ -70,9 +70,14 @@ final class Consuming {
         Map<String, Object> settings = new HashMap<>();
         settings.put("group.id", wanted.get("group"));
         settings.put("auto.offset.reset", "earliest");
-        settings.put("partition.assignment.strategy", ASSIGNORS.get(wanted.getOrDefault("assignor", "range")));
-        settings.put("session.timeout.ms", wanted.getOrDefault("session_ms", "6000"));
-        settings.put("heartbeat.interval.ms", 500);
+        String assignor = wanted.getOrDefault("assignor", "range");
+        if (assignor.equals("broker")) {
+            settings.put("group.protocol", "consumer");
+        } else {
+            settings.put("partition.assignment.strategy", ASSIGNORS.get(assignor));
+            settings.put("session.timeout.ms", wanted.getOrDefault("session_ms", "6000"));
+            settings.put("heartbeat.interval.ms", 500);
+        }
         settings.put("enable.auto.commit", !wanted.containsKey("count"));
         if (wanted.containsKey("instance")) {
             settings.put("group.instance.id", wanted.get("instance"));

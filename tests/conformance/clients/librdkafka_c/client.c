@@ -111,6 +111,7 @@ static const Verb verbs[] = {{"produce", produce}, {"consume", consume},     {"m
 int main(int count, char** words) {
     if (count == 2 && strcmp(words[1], "about") == 0) {
         printf("version %s (C)\n", rd_kafka_version_str());
+        puts("not *by the broker: this version knows the classic protocol alone");
         return 0;
     }
     if (count < 3) refuse("usage: client VERB BOOTSTRAP name=value...");

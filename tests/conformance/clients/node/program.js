@@ -55,7 +55,7 @@ async function member(library, bootstrap, given) {
   const options = {
     topic: given.required('topic'),
     group: given.required('group'),
-    cooperative: given.choice('assignor', 'range', 'cooperative') === 'cooperative',
+    assignor: given.choice('assignor', 'range', 'cooperative', 'broker'),
     session: given.number('session_ms', '6000'),
     instance: given.optional('instance', null),
   }

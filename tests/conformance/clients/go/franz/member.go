@@ -11,14 +11,9 @@ import (
 )
 
 func (Library) Member(ctx context.Context, bootstrap string, options program.MemberOptions, take program.Take) error {
-	balancer := kgo.RangeBalancer()
-	if options.Cooperative {
-		balancer = kgo.CooperativeStickyBalancer()
-	}
 	settings := []kgo.Opt{
 		kgo.ConsumeTopics(options.Topic),
 		kgo.ConsumerGroup(options.Group),
-		kgo.Balancers(balancer),
 		kgo.SessionTimeout(options.Session),
 		kgo.HeartbeatInterval(program.Heartbeat),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
@@ -26,6 +21,7 @@ func (Library) Member(ctx context.Context, bootstrap string, options program.Mem
 		kgo.BlockRebalanceOnPoll(), // no partition goes between a poll and the marks of its records
 		kgo.OnPartitionsRevoked(commitRevoked),
 	}
+	settings = append(settings, protocol(options.Assignor)...)
 	if options.Instance != "" {
 		settings = append(settings, kgo.InstanceID(options.Instance))
 	}
@@ -45,6 +41,19 @@ func (Library) Member(ctx context.Context, bootstrap string, options program.Mem
 		return err
 	}
 	return client.CommitMarkedOffsets(context.Background())
+}
+
+// The library speaks the protocol in which the broker assigns if a context asks for it; a sticky balancer then stands
+// for Kafka's uniform one.
+func protocol(assignor string) []kgo.Opt {
+	switch assignor {
+	case "range":
+		return []kgo.Opt{kgo.Balancers(kgo.RangeBalancer())}
+	case "cooperative":
+		return []kgo.Opt{kgo.Balancers(kgo.CooperativeStickyBalancer())}
+	}
+	asked := context.WithValue(context.Background(), "opt_in_kafka_next_gen_balancer_beta", true)
+	return []kgo.Opt{kgo.Balancers(kgo.CooperativeStickyBalancer()), kgo.WithContext(asked)}
 }
 
 // A commit that fails here costs the next owner that it reads again what was read.

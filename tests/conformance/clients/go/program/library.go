@@ -60,10 +60,10 @@ type ConsumeOptions struct {
 	From      Position
 }
 
-// MemberOptions are those of the verb member; Instance is empty for a dynamic one.
+// MemberOptions are those of the verb member; Assignor is the contract's word, Instance is empty for a dynamic one.
 type MemberOptions struct {
 	Topic, Group string
-	Cooperative  bool
+	Assignor     string
 	Session      time.Duration
 	Instance     string
 }

@@ -121,7 +121,7 @@ func (p *program) member(bootstrap string, given *arguments) error {
 	options := MemberOptions{
 		Topic:       given.required("topic"),
 		Group:       given.required("group"),
-		Cooperative: given.choice("assignor", "range", "range", "cooperative") == "cooperative",
+		Assignor:    given.choice("assignor", "range", "range", "cooperative", "broker"),
 		Session:     time.Duration(given.number("session_ms", given.optional("session_ms", "6000"))) * time.Millisecond,
 		Instance:    given.optional("instance", ""),
 	}

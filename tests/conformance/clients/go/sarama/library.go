@@ -19,7 +19,9 @@ const attempts = int(program.Patience / backoff)
 
 func (Library) Module() string { return "github.com/IBM/sarama" }
 
-func (Library) Lacks() []program.Lack { return nil }
+func (Library) Lacks() []program.Lack {
+	return []program.Lack{{Row: "*by the broker", Reason: "its groups know the classic protocol alone"}}
+}
 
 func (Library) ErrorNumber(err error) (int, bool) {
 	var answered sarama.KError

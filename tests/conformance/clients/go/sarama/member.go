@@ -21,7 +21,7 @@ func (Library) Member(ctx context.Context, bootstrap string, options program.Mem
 	config.Consumer.Group.Rebalance.Retry.Max = attempts
 	config.Consumer.Group.Rebalance.Retry.Backoff = backoff
 	config.Consumer.Group.Rebalance.GroupStrategies = []sarama.BalanceStrategy{sarama.NewBalanceStrategyRange()}
-	if options.Cooperative {
+	if options.Assignor == "cooperative" {
 		config.Consumer.Group.Rebalance.GroupStrategies = []sarama.BalanceStrategy{
 			sarama.NewBalanceStrategyCooperativeSticky()}
 	}

@@ -25,6 +25,7 @@ func (Library) Lacks() []program.Lack {
 		{Row: "*idempotently", Reason: "its writer sends no producer ids"},
 		{Row: "consume null and empty", Reason: "its reader hands empty keys and values out as null"},
 		{Row: "consume odd headers", Reason: "its reader hands empty values of headers out as null"},
+		{Row: "*by the broker", Reason: "its groups know the classic protocol alone"},
 		{Row: "group*cooperative", Reason: "its groups rebalance eagerly"},
 		{Row: "group with static members", Reason: "its groups take no instance ids"},
 	}

@@ -11,6 +11,7 @@ main({
   lacks: [
     ['* repeated headers', 'its headers are an object: those of one name stand together'],
     ['produce odd headers', 'it fails on null values of headers'],
+    ['*by the broker', 'its groups know the classic protocol alone'],
     ['group*cooperative', 'its groups rebalance eagerly'],
     ['group with static members', 'its groups take no instance ids'],
   ],

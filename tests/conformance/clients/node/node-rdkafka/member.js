@@ -6,24 +6,31 @@ const { poll } = require('./consume')
 
 const { ERR__ASSIGN_PARTITIONS, ERR__REVOKE_PARTITIONS } = CODES.ERRORS
 
-async function member(bootstrap, { topic, group, cooperative, session, instance }, take, ended) {
+async function member(bootstrap, { topic, group, assignor, session, instance }, take, ended) {
   const printed = new Printed(topic)
   const consumer = await connected(new KafkaConsumer({
     'bootstrap.servers': bootstrap,
     'group.id': group,
-    'session.timeout.ms': session,
-    'heartbeat.interval.ms': 500,
-    'partition.assignment.strategy': cooperative ? 'cooperative-sticky' : 'range',
     'enable.auto.commit': false,
     rebalance_cb(error, partitions) {
       printed.rebalance(this, error, partitions)
     },
+    ...protocol(assignor, session),
     ...(instance === null ? {} : { 'group.instance.id': instance }),
   }, { 'auto.offset.reset': 'earliest' }))
   consumer.subscribe([topic])
   await poll(consumer, (message) => printed.take(message, take), ended)
   printed.commit(consumer, [...printed.next.keys()])
   await disconnect(consumer)
+}
+
+function protocol(assignor, session) {
+  if (assignor === 'broker') return { 'group.protocol': 'consumer' }
+  return {
+    'partition.assignment.strategy': assignor === 'cooperative' ? 'cooperative-sticky' : 'range',
+    'session.timeout.ms': session,
+    'heartbeat.interval.ms': 500,
+  }
 }
 
 // What was printed of the partitions that the member has: the next offset of each, null before the first.

@@ -37,15 +37,20 @@ fn commit(consumer: &BaseConsumer<Member>) -> Result<(), KafkaError> {
 
 pub fn member(mut config: ClientConfig, mut given: Arguments) -> Outcome {
     let (topic, group) = (given.required("topic")?, given.required("group")?);
-    let cooperative = given.choice("assignor", &["range", "cooperative"])? == "cooperative";
+    let assignor = given.choice("assignor", &["range", "cooperative", "broker"])?;
+    let session = given.optional("session_ms").unwrap_or("6000".into());
     let count = given.optional("count").map(|text| number::<u64>(&text)).transpose()?;
-    config.set("group.id", group).set("session.timeout.ms", given.optional("session_ms").unwrap_or("6000".into()));
+    config.set("group.id", group).set("auto.offset.reset", "earliest");
     if let Some(instance) = given.optional("instance") {
         config.set("group.instance.id", instance);
     }
     given.done()?;
-    config.set("partition.assignment.strategy", if cooperative { "cooperative-sticky" } else { "range" });
-    config.set("heartbeat.interval.ms", "500").set("auto.offset.reset", "earliest");
+    if assignor == "broker" {
+        config.set("group.protocol", "consumer");
+    } else {
+        config.set("partition.assignment.strategy", if assignor == "range" { "range" } else { "cooperative-sticky" });
+        config.set("session.timeout.ms", session).set("heartbeat.interval.ms", "500");
+    }
     config.set("enable.auto.commit", "false").set("enable.auto.offset.store", "false");
     let consumer: BaseConsumer<Member> = config.create_with_context(Member)?;
     consumer.subscribe(&[&topic])?;
