@@ -22,9 +22,10 @@ from kafka_python import KafkaPython  # noqa: E402
 from lib import options  # noqa: E402
 from lib.report import say  # noqa: E402
 from librdkafka import Librdkafka  # noqa: E402
+from node_rdkafka import NodeRdkafka  # noqa: E402
 from suite import Suite, Unit, Verdict  # noqa: E402
 
-SUITES = {suite.name: suite for suite in (Librdkafka, FranzGo, KafkaPython)}
+SUITES = {suite.name: suite for suite in (Librdkafka, FranzGo, KafkaPython, NodeRdkafka)}
 RESULTS = HERE.parents[1] / "build" / "suites"
 
 
