@@ -72,21 +72,22 @@ void ConsumerMember::heartbeat() {
         }
         told_owned_ = true;
     }
-    send_heartbeat(request, version, false);
-    // As a client does that gave up on the answer.
-    if (epoch_ > 0 && prng_.chance(1, 10)) send_heartbeat(request, version, true);
+    const bool gives_up_on_the_answer = epoch_ > 0 && prng_.chance(1, 10);
+    send_heartbeat(request, version, gives_up_on_the_answer);
+    if (gives_up_on_the_answer) send_heartbeat(request, version, false);
 }
 
+// Whoever repeats a request has not heard the answer to the first: what that one gave, the member does not
+// say that it has, and so the broker may give it to another.
 void ConsumerMember::send_heartbeat(const msg::ConsumerGroupHeartbeatRequest& request, std::int16_t version,
-                                    bool is_repeat) {
+                                    bool is_repeated) {
     caller_.call<msg::ConsumerGroupHeartbeatResponse>(
         request, version, stage_.patience,
-        [this, is_repeat, sent = stage_.world.now(),
+        [this, is_repeated, sent = stage_.world.now(),
          attempt = attempt_](const msg::ConsumerGroupHeartbeatResponse& response) {
-            if (!is_current(attempt)) return;
-            if (is_repeat && response.error_code != ErrorCode::none) return;  // the next one will be told
+            if (is_repeated || !is_current(attempt)) return;
             on_heartbeat(sent, response);
-            if (!is_repeat && is_current(attempt)) heartbeat_in(Duration::millis(prng_.between(200, 1'200)));
+            if (is_current(attempt)) heartbeat_in(Duration::millis(prng_.between(200, 1'200)));
         });
 }
 

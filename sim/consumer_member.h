@@ -28,7 +28,7 @@ private:
     void heartbeat_in(Duration pause);
     void heartbeat();
     void send_heartbeat(const msg::ConsumerGroupHeartbeatRequest& request, std::int16_t version,
-                        bool is_repeat);
+                        bool is_repeated);
     void on_heartbeat(Instant sent, const msg::ConsumerGroupHeartbeatResponse& response);
     void take_assignment(Instant sent, const msg::ConsumerGroupHeartbeatResponse& response);
     void give_up(const Partitions& lost);
