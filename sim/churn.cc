@@ -10,6 +10,9 @@ namespace {
 constexpr std::string_view k_topic = "churn";
 constexpr std::int16_t k_by_id_from = 13;  // Produce and Fetch
 constexpr std::size_t k_gone_max = 4;
+// The controller answers a deletion once it is committed, as in Kafka; whoever serves partitions hears of it
+// after.
+constexpr auto k_metadata_travels = Duration::millis(100);
 
 Slice one_record(std::int64_t now_ms) {
     records::BatchBuilder builder({});
@@ -107,7 +110,7 @@ void Churn::on_removed(const msg::DeleteTopicsResponse& response) {
     if (code == ErrorCode::none) {
         if (!id_.is_zero()) gone_.push_back(std::exchange(id_, Uuid{}));
         if (gone_.size() > k_gone_max) gone_.erase(gone_.begin());
-        return ask_for_gone();
+        return next_in(k_metadata_travels, &Churn::ask_for_gone);
     }
     if (is_retriable(code)) return next_in(Duration::millis(200), &Churn::remove);
     stage_.world.fail(fmt::format("deleting {} answered {}", k_topic, error_name(code)));
