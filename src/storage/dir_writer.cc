@@ -275,8 +275,9 @@ bool DirWriter::must_give_up(const std::vector<Item>& items) {
 // thought he had. What is no part of an append waits for the next try.
 void DirWriter::on_no_room(std::vector<Item> items, const Error& why) {
     REACHED("no_room_to_write");
-    LOG_ERROR("write_refused", directory_, why.detail);
-    if (io::is_disk_failure(why, io::DiskFailure::no_space)) is_full_ = true;
+    const bool lacks_space = io::is_disk_failure(why, io::DiskFailure::no_space);
+    const bool is_known = lacks_space && std::exchange(is_full_, true);  // one line for one full disk
+    if (!is_known) LOG_ERROR("write_refused", directory_, why.detail);
     auto queued = std::exchange(queue_, {});
     for (const auto& item : queued) queued_bytes_ -= bytes_of(item.work);
     std::ranges::move(queued, std::back_inserter(items));
