@@ -31,6 +31,8 @@ void NodeProgram::on_failed(const Error& why) {
 }
 
 void NodeProgram::on_stopped() {
+    // Before it served anybody it leaves as if it were killed, with its reads under way.
+    if (!is_ready_) return machine_.crash(CrashKind::kill);
     REACHED("sim_node_stopped");
     machine_.exit();
 }
