@@ -243,6 +243,11 @@ TEST(BatchesGolden, BuilderWritesTheSameBytes) {
     EXPECT_EQ(compared, 46U);
 }
 
+// Kafka takes half a producer as it came, and does not write it anew.
+bool names_a_whole_producer(const BatchView& batch) {
+    return batch.producer_id().value() == -1 || (batch.producer_epoch() >= 0 && batch.base_sequence() >= 0);
+}
+
 TEST(BatchesGolden, RewrittenBatchesHoldTheSameRecords) {
     std::size_t compared = 0;
     golden::for_each_line("batches.jsonl.gz", [&](const object& line) {
@@ -260,7 +265,8 @@ TEST(BatchesGolden, RewrittenBatchesHoldTheSameRecords) {
             ASSERT_TRUE(validated && validated->rewrite);
             const auto slice =
                 rewrite_batch(batch, *validated, rules, Offset{1000}, LeaderEpoch{7}, decompressor);
-            ASSERT_TRUE(slice);
+            ASSERT_EQ(slice.has_value(), names_a_whole_producer(batch));
+            if (!slice) continue;
             const BatchView rewritten(slice->bytes());
             EXPECT_TRUE(rewritten.verify());
             EXPECT_EQ(rewritten.base_offset(), Offset{1000});
