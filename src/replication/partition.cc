@@ -199,6 +199,17 @@ void Partition::on_failed(const Error& why) {
     close(ErrorCode::kafka_storage_error);
 }
 
+void Partition::on_taken_back(Offset end) {
+    for (auto* room : {&waiting_for_commit_, &waiting_for_written_}) {
+        while (!room->empty() && room->back().needs_end > end) {
+            const auto ticket = room->back().ticket;
+            room->pop_back();
+            observer_.on_append_ready(ticket, ErrorCode::kafka_storage_error);
+        }
+    }
+    observer_.on_taken_back(*this);
+}
+
 void Partition::advance_high_watermark() {
     const bool alone = leadership_.isr.size() == 1 && leadership_.isr.front() == self_;
     if (leadership_.leader != self_ || !alone || closed_ != ErrorCode::none) return;

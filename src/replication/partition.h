@@ -43,6 +43,8 @@ public:
     virtual void on_append_ready(const AppendTicket& ticket, ErrorCode error) = 0;
     virtual void on_fetch_ready(const FetchWatch& watch) = 0;
     virtual void on_progress(Partition& partition) = 0;  // something that a checkpoint should know
+    // What it had appended last found no room, and was cut off.
+    virtual void on_taken_back(Partition& partition) = 0;
 };
 
 // Leadership as the shard read it from the image.
@@ -105,6 +107,7 @@ public:
     void on_written(Offset written_end) override;
     void on_durable(Offset durable_end) override;
     void on_failed(const Error& why) override;
+    void on_taken_back(Offset end) override;
 
     void check_invariants() const;
 

@@ -120,6 +120,8 @@ public:
 
     // Runs `task` when all of these that exist are loaded (or could not be).
     void when_loaded(const std::vector<TopicPartitionId>& partitions, io::Task task);
+    // It is not loaded, and the next load may succeed: there was no room for the last one.
+    bool may_load_later(const TopicPartitionId& id) const;
     // The loaded partition, or nullptr.
     Partition* find(const TopicPartitionId& id);
     // The largest batch that the topic takes.
@@ -138,8 +140,10 @@ public:
     void on_append_ready(const AppendTicket& ticket, ErrorCode error) override;
     void on_fetch_ready(const FetchWatch& watch) override;
     void on_progress(Partition& partition) override;
+    void on_taken_back(Partition& partition) override;
     void on_directory_offline(const std::string& directory, const Error& why) override;
     void on_directory_has_room(const std::string& directory) override;
+    void on_directory_lacks_room(const std::string& directory) override;
 
     void check_invariants() const;
 
@@ -171,11 +175,13 @@ private:
         std::unique_ptr<storage::LogCopy> copy{};  // not while a job has it
         std::unique_ptr<Partition> partition{};    // from closing on
         bool is_cancelled = false;
+        bool is_overtaken = false;                   // what was copied may have been taken back since
         std::optional<std::uint32_t> next_target{};  // once it has ended, one way or the other
     };
     // How a log is opened again that was closed for a move.
     struct Reload {
-        Offset end;
+        bool is_sound = false;  // in order
+        Offset recovery_point;
         Offset log_start;
         Offset clean_end;
     };
@@ -241,6 +247,7 @@ private:
     void close_for_move(const TopicPartitionId& id);
     void on_flushed_for_move(const TopicPartitionId& id, const Status& status);
     void on_closed_for_move(const TopicPartitionId& id, const Status& status);
+    void remember_for_reload(const TopicPartitionId& id, bool is_sound);
     void on_copy_finished(const TopicPartitionId& id, std::unique_ptr<storage::LogCopy> copy,
                           const Result<bool>& outcome);
     void swap_for_move(const TopicPartitionId& id);

@@ -5,6 +5,7 @@
 #include "base/assert.h"
 #include "base/format.h"
 #include "base/log.h"
+#include "io/disk_error.h"
 #include "replication/replica_shard.h"
 #include "replication/topic_settings.h"
 
@@ -59,8 +60,8 @@ void ReplicaShard::load(const TopicPartitionId& id, const Slot& slot, const stor
         topic_settings(*image_, name.topic, config_.broker_id, broker_configs_, config_.durability).log;
     const auto reload = reloads_.find(id);
     if (reload != reloads_.end()) {
-        request.clean = true;
-        request.recovery_point = reload->second.end;
+        request.clean = reload->second.is_sound;
+        request.recovery_point = reload->second.recovery_point;
         request.log_start_offset = reload->second.log_start;
     } else if (!is_new) {
         const auto offset_in = [&name](const storage::OffsetCheckpoint& checkpoint) {
@@ -86,7 +87,8 @@ void ReplicaShard::on_loaded(const TopicPartitionId& id, Result<storage::LoadedL
     const auto topic_name = slot.deleted_topic.empty() ? name_of(id).topic : slot.deleted_topic;
     if (!loaded) {
         LOG_ERROR("partition_load_failed", topic_name, id.partition, loaded.error().detail);
-        slot.state = SlotState::failed;
+        // Without room the next one who asks tries again.
+        slot.state = io::is_passing(loaded.error()) ? SlotState::unloaded : SlotState::failed;
         on_disk_error(id, loaded.error());
         if (!slot.deleted_topic.empty()) {
             set_aside(path_of(slot), {topic_name, id.partition});

@@ -209,6 +209,16 @@ void ReplicaShard::discard(const std::string& future, const TopicPartitionId& id
                        }));
 }
 
+// The copy may hold what was cut off, and would miss what takes its place: it begins anew.
+void ReplicaShard::on_taken_back(Partition& partition) {
+    const auto found = moves_.find(partition.id());
+    if (found == moves_.end()) return;
+    REACHED("move_overtaken_by_a_full_disk");
+    auto& move = found->second;
+    move.is_cancelled = move.is_overtaken = true;
+    if (!move.next_target) move.next_target = move.target;
+}
+
 // ---------------------------------------------------------------- closing
 
 void ReplicaShard::close_for_move(const TopicPartitionId& id) {
@@ -226,19 +236,30 @@ void ReplicaShard::on_flushed_for_move(const TopicPartitionId& id, const Status&
     if (stopped_) return;
     auto& partition = *moves_.find(id)->second.partition;
     partition.close(ErrorCode::not_leader_or_follower);
-    if (!status) return end_move(id, false);  // the directory is offline
-    partition.log().close([this, id](const Status& closed) { on_closed_for_move(id, closed); });
+    if (!status) LOG_WARN("partition_flush_failed", id.partition, status.error().detail);
+    // In a turn of its own: what found no room is about to be taken back, and the log is closed behind that.
+    ports_.executor.post([this, id] {
+        if (stopped_) return;
+        moves_.find(id)->second.partition->log().close(
+            [this, id](const Status& closed) { on_closed_for_move(id, closed); });
+    });
 }
 
 void ReplicaShard::on_closed_for_move(const TopicPartitionId& id, const Status& status) {
     if (stopped_) return;
     auto& move = moves_.find(id)->second;
-    const auto& log = move.partition->log();
-    reloads_[id] = {
-        .end = log.log_end_offset(), .log_start = log.log_start_offset(), .clean_end = log.clean_end()};
-    if (!status) return end_move(id, false);
+    remember_for_reload(id, status.has_value());
+    if (!status || move.is_overtaken) return end_move(id, false);
     const auto lane = directories_[move.target].writer->background_lane();
     ports_.disk.submit(lane, std::make_unique<CopyJob>(*this, id, std::move(move.copy), true));
+}
+
+void ReplicaShard::remember_for_reload(const TopicPartitionId& id, bool is_sound) {
+    const auto& log = moves_.find(id)->second.partition->log();
+    reloads_[id] = {.is_sound = is_sound,
+                    .recovery_point = log.recovery_point(),
+                    .log_start = log.log_start_offset(),
+                    .clean_end = log.clean_end()};
 }
 
 void ReplicaShard::on_copy_finished(const TopicPartitionId& id, std::unique_ptr<storage::LogCopy> copy,

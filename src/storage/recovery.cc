@@ -95,7 +95,7 @@ Status Loader::read_epoch_cache() {
         return {};
     }
     // A checkpoint with garbage in it is worth a full scan, not a broker that does not start.
-    if (io::is_disk_failure(stored.error(), io::DiskFailure::no_permission))
+    if (io::is_disk_failure(stored.error(), io::DiskFailure::no_permission) || io::is_passing(stored.error()))
         return std::unexpected(std::move(stored).error());
     LOG_WARN("epoch_checkpoint_rebuilt", request_.directory, stored.error().detail);
     distrust_all_ = true;
@@ -204,6 +204,8 @@ Status Loader::start_over_at(Offset offset) {
 }
 
 Status Loader::truncate(Offset end) {
+    // The entry of a marker is written before the marker, which may be missing.
+    if (log_.segments.back().txn_entries > 0) rebuild_txn_indexes_from(log_.segments.back().base);
     if (end >= log_.log_end_offset) return {};
     if (log_.segments.front().base > end) return start_over_at(end);
     while (log_.segments.back().base > end ||

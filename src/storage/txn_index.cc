@@ -9,6 +9,7 @@
 #include "base/fault.h"
 #include "io/disk_error.h"
 #include "records/big_endian.h"
+#include "storage/checkpoint.h"
 #include "storage/names.h"
 #include "storage/segment_recovery.h"
 
@@ -88,11 +89,7 @@ Status write_txn_index(io::FileSystem& files, const std::string& directory, Offs
     if (entries.empty()) return remove_if_there(files, path);
     std::vector<std::byte> bytes;
     for (const auto& entry : entries) append_entry(bytes, entry);
-    const auto file = TRY(files.open(path, io::OpenMode::create));
-    const Bytes contents = bytes;
-    TRY_STATUS(file->truncate(0));
-    TRY_STATUS(file->write_at(0, std::span(&contents, 1)));
-    return file->sync_data();
+    return write_file_atomically(files, path, bytes);  // half of it would be taken for all
 }
 
 Status append_txn_index(io::FileSystem& files, const std::string& directory, Offset base, std::int64_t number,

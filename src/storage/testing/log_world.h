@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -47,12 +48,20 @@ inline Slice make_batch(const TestBatch& batch, Offset base = Offset{0},
 struct RecordingObserver final : LogObserver, DirObserver {
     std::vector<Offset> written;
     std::vector<Offset> durable;
+    std::vector<Offset> taken_back;
     std::optional<Error> failed;
     int offline = 0;
+    int lacks_room = 0;
+    std::function<void()> when_taken_back;
     void on_written(Offset end) override { written.push_back(end); }
     void on_durable(Offset end) override { durable.push_back(end); }
     void on_failed(const Error& why) override { failed = why; }
+    void on_taken_back(Offset end) override {
+        taken_back.push_back(end);
+        if (when_taken_back) when_taken_back();
+    }
     void on_directory_offline(const std::string&, const Error&) override { ++offline; }
+    void on_directory_lacks_room(const std::string&) override { ++lacks_room; }
 };
 
 // Base offsets and last offsets of the batches in a chain.
