@@ -78,7 +78,10 @@ public:
             write_parts(position, parts, disk_.prng_.between(0, size));
         }
         TRY_STATUS(disk_.begin_call(process_, "write", path_, static_cast<std::uint64_t>(size)));
-        TRY_STATUS(disk_.begin_write(path_, position + size - inode_->content.size()));
+        const auto allowed = disk_.begin_write(path_, position + size - inode_->content.size());
+        if (!allowed && io::is_disk_failure(allowed.error(), DiskFailure::no_space))
+            write_parts(position, parts, disk_.prng_.between(0, size));  // as much as there was room for
+        TRY_STATUS(allowed);
         write_parts(position, parts, size);
         disk_.charge(Duration::nanos(size * 1'000'000'000 / disk_.options_.bytes_per_second));
         return {};
@@ -201,6 +204,10 @@ Result<SimFileSystem::Place> SimFileSystem::find_existing(const std::string& pat
 
 Result<Ref<io::File>> SimFileSystem::open(const std::string& path, io::OpenMode mode) {
     TRY_STATUS(disk_.begin_call(process_, "open", path));
+    if (disk_.failing_opens_ > 0) {
+        --disk_.failing_opens_;
+        return io::disk_fail(DiskFailure::no_handles, path + ": too many open files");
+    }
     auto place = TRY(find(path));
     const bool creates = mode == io::OpenMode::create || mode == io::OpenMode::create_new;
     if (place.inode && mode == io::OpenMode::create_new) {
@@ -290,6 +297,7 @@ Result<Ref<io::FileLock>> SimFileSystem::lock(const std::string& path) {
 
 Result<std::int64_t> SimFileSystem::free_bytes(const std::string& path) {
     TRY_STATUS(disk_.begin_call(process_, "statfs", path));
+    if (disk_.world_.now() < disk_.full_until_) return disk_.room_;
     const auto capacity = disk_.options_.capacity_bytes;
     if (capacity >= k_unlimited) return capacity;
     return std::max<std::int64_t>(0, capacity - bytes_below(*disk_.root_));
@@ -340,6 +348,10 @@ Status SimDisk::begin_write(const std::string& path, std::int64_t growth) {
         --failing_writes_;
         return io::disk_fail(DiskFailure::broken, path + ": input/output error");
     }
+    if (growth > 0 && world_.now() < full_until_) {
+        if (growth > room_) return io::disk_fail(DiskFailure::no_space, path + ": no space left on device");
+        room_ -= growth;
+    }
     if (growth <= 0 || options_.capacity_bytes >= k_unlimited) return {};
     if (bytes_below(*root_) + growth <= options_.capacity_bytes) return {};
     return io::disk_fail(DiskFailure::no_space, path + ": no space left on device");
@@ -374,6 +386,11 @@ void SimDisk::power_cut() {
 void SimDisk::crash_after_calls(std::uint64_t calls, CrashKind kind) {
     calls_to_crash_ = calls;
     armed_kind_ = kind;
+}
+
+void SimDisk::fill_up(std::int64_t room, Instant until) {
+    room_ = room;
+    full_until_ = until;
 }
 
 void SimDisk::slow_down(std::int64_t factor, Instant until) {

@@ -48,6 +48,9 @@ public:
     void fail_next_syncs(std::uint32_t count) { failing_syncs_ = count; }
     void fail_next_writes(std::uint32_t count) { failing_writes_ = count; }
     void set_capacity(std::int64_t bytes) { options_.capacity_bytes = bytes; }
+    // Others fill it but for so many bytes, and tidy up then.
+    void fill_up(std::int64_t room, Instant until);
+    void fail_next_opens(std::uint32_t count) { failing_opens_ = count; }
     void slow_down(std::int64_t factor, Instant until);
 
     // The time that the calls since the last take_cost() took.
@@ -81,6 +84,9 @@ private:
     CrashKind armed_kind_{};
     std::uint32_t failing_syncs_ = 0;
     std::uint32_t failing_writes_ = 0;
+    std::uint32_t failing_opens_ = 0;
+    std::int64_t room_ = 0;  // until then
+    Instant full_until_;
     std::int64_t slow_factor_ = 1;
     Instant slow_until_;
 };

@@ -77,6 +77,7 @@ void Faults::strike() {
 
 void Faults::strike_server(Machine& server) {
     if (!server.is_running()) return;
+    if (options_.rooms_lack && prng_.chance(1, 4)) return strike_room(server);
     const auto kind = prng_.chance(1, 3) ? CrashKind::kill : CrashKind::power_cut;
     switch (prng_.below(options_.disks_fail ? 7 : 6)) {
         case 0: return server.crash(kind);
@@ -91,6 +92,18 @@ void Faults::strike_server(Machine& server) {
             server.disk().slow_down(prng_.between(5, 40),
                                     world_.now() + Duration::millis(prng_.between(100, 3'000)));
     }
+}
+
+void Faults::strike_room(Machine& server) {
+    if (prng_.chance(1, 3)) {
+        world_.tell("no file handles on " + server.host());
+        count("no file handles");
+        return server.disk().fail_next_opens(static_cast<std::uint32_t>(prng_.between(1, 6)));
+    }
+    world_.tell("the disk of " + server.host() + " is full");
+    count("full disk");
+    server.disk().fill_up(prng_.between(0, 20'000),
+                          world_.now() + Duration::millis(prng_.between(100, 3'000)));
 }
 
 void Faults::arm_fault_point(Machine& server) {

@@ -20,6 +20,7 @@ struct FaultOptions {
     Duration pause_max = Duration::seconds(14);
     Duration downtime_max = Duration::seconds(3);
     bool disks_fail = false;
+    bool rooms_lack = false;  // on the disks, and of file handles
 };
 
 class Faults final : public Checker {
@@ -42,6 +43,7 @@ private:
     void schedule();
     void strike();
     void strike_server(Machine& server);
+    void strike_room(Machine& server);
     void strike_network();
     void arm_fault_point(Machine& server);
     void count(const std::string& kind);

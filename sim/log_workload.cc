@@ -92,6 +92,8 @@ private:
     void close();
     void append(std::size_t producer, const LogProducer::Batch& batch);
     void append_marker(std::size_t producer, const LogProducer::Marker& marker);
+    void on_refused(const char* what, const Error& why);
+    void send_again();
     storage::VerificationGuard verify(const LogProducer& producer, const LogProducer::Batch& batch);
     void answer();
     void retain();
@@ -102,6 +104,11 @@ private:
     void on_durable(Offset durable_end) override {
         log_->on_high_watermark(durable_end);
         if (prng_.chance(3, 4)) answer();
+    }
+    void on_taken_back(Offset end) override;
+    void on_directory_lacks_room(const std::string&) override {
+        ports_.executor.call_at(ports_.clock.now() + Duration::millis(100),
+                                [writer = writer_] { writer->try_again(); });
     }
     void on_failed(const Error& why) override { stop_at("the log failed", why); }
     void on_directory_offline(const std::string&, const Error& why) override {
@@ -117,6 +124,7 @@ private:
     storage::TailCache tail_{64 * 1024};
     storage::Trash trash_{ports_.clock, ports_.executor, ports_.disk};
     bool is_cleaning_ = false;
+    bool must_send_again_ = false;
     std::size_t under_way_ = 0;  // reads and retention
     bool is_stopping_ = false;
     bool is_closing_ = false;
@@ -160,6 +168,10 @@ void LogServer::stop_at(const std::string& what, const Error& why) {
 void LogServer::load() { ports_.disk.submit(io::DiskLane{}, std::make_unique<Load>(*this)); }
 
 void LogServer::on_loaded(Result<storage::LoadedLog> loaded) {
+    if (!loaded && io::is_passing(loaded.error())) {  // no room: the next one who asks tries again
+        ports_.executor.call_at(ports_.clock.now() + Duration::millis(100), [this] { load(); });
+        return;
+    }
     if (!loaded) return stop_at("loading the log failed", loaded.error());
     writer_ = make_ref<storage::DirWriter>("/data", ports_.executor, ports_.disk, *this);
     log_ = std::make_unique<storage::Log>(
@@ -203,6 +215,11 @@ void LogServer::read_on(Offset from, Seen seen) {
 }
 
 void LogServer::on_read(Result<storage::LogRead> read, Offset from, Seen seen) {
+    if (!read && io::is_passing(read.error())) {
+        ports_.executor.call_at(ports_.clock.now() + Duration::millis(100),
+                                [this, from, seen] { read_on(from, seen); });
+        return;
+    }
     if (!read) return stop_at("reading the log failed", read.error());
     const auto bytes = bytes_of(*read);
     if (!bytes) return;
@@ -226,8 +243,10 @@ void LogServer::read_committed_somewhere() {
                 .with_aborted = true},
                [this](Result<storage::LogRead> read) {
                    --under_way_;
-                   const bool is_gone = !read && read.error().code == ErrorCode::offset_out_of_range;
-                   if (is_gone) return;  // retention was faster
+                   // Retention was faster, or no handle was left.
+                   const bool is_gone = !read && (read.error().code == ErrorCode::offset_out_of_range ||
+                                                  io::is_passing(read.error()));
+                   if (is_gone) return;
                    if (!read) return stop_at("a read failed", read.error());
                    CommittedView view(read->aborted);
                    if (const auto bytes = bytes_of(*read)) check_records(*bytes, &view);
@@ -289,6 +308,7 @@ void LogServer::schedule() {
 }
 
 void LogServer::work() {
+    if (std::exchange(must_send_again_, false)) send_again();
     if (is_stopping_) return close();
     if (prng_.chance(1, 100)) retain();
     if (prng_.chance(1, 50)) start_cleaning();
@@ -298,8 +318,10 @@ void LogServer::work() {
     const auto index = prng_.below(stage_.producers.size());
     auto& producer = stage_.producers[index];
     producer.plan(prng_, stage_.winding_down);
-    while (const auto batch = producer.next_batch()) append(index, *batch);
-    if (const auto marker = producer.next_marker()) append_marker(index, *marker);
+    if (must_send_again_) return;
+    while (const auto batch = must_send_again_ ? std::nullopt : producer.next_batch()) append(index, *batch);
+    if (const auto marker = must_send_again_ ? std::nullopt : producer.next_marker())
+        append_marker(index, *marker);
     stage_.idle = std::ranges::all_of(stage_.producers, &LogProducer::is_idle);
     if (stage_.idle && log_->first_unstable_offset()) stage_.world.fail("a transaction hangs");
 }
@@ -307,9 +329,10 @@ void LogServer::work() {
 void LogServer::close() {
     if (is_cleaning_ || under_way_ > 0 || std::exchange(is_closing_, true)) return;
     log_->close([this](const Status& closed) {
-        if (!closed) return stop_at("closing the log failed", closed.error());
-        stage_.recovery_point = log_->log_end_offset();
-        stage_.was_clean = true;
+        if (!closed && !io::is_passing(closed.error()))
+            return stop_at("closing the log failed", closed.error());
+        stage_.recovery_point = log_->recovery_point();
+        stage_.was_clean = closed.has_value();
         machine_.exit();
     });
 }
@@ -322,6 +345,7 @@ void LogServer::retain() {
     log_->enforce_retention({.high_watermark = log_->durable_end(), .now_ms = ports_.clock.wall_clock_ms()},
                             [this](Result<storage::RetiredFiles> files) {
                                 --under_way_;
+                                if (!files && io::is_passing(files.error())) return;
                                 if (!files) return stop_at("retention failed", files.error());
                                 trash_.add(std::move(*files), Duration::millis(prng_.between(0, 2'000)));
                             });
@@ -354,7 +378,8 @@ void LogServer::start_cleaning() {
 
 void LogServer::on_cleaner_step(std::unique_ptr<storage::Cleaner> cleaner, Result<bool> done) {
     const bool is_overtaken = !log_->is_laid_out_as(cleaner->layout());
-    if (!done && !is_overtaken) return stop_at("cleaning failed", done.error());
+    if (!done && !is_overtaken && !io::is_passing(done.error()))
+        return stop_at("cleaning failed", done.error());
     if (!done) {
         is_cleaning_ = false;
         return;
@@ -373,6 +398,26 @@ void LogServer::on_cleaner_step(std::unique_ptr<storage::Cleaner> cleaner, Resul
     });
 }
 
+// The disk is full, or no handle is left: whoever has no answer sends again.
+void LogServer::on_taken_back(Offset end) {
+    if (end < stage_.ledger.safe_end(k_partition))
+        return stage_.world.fail(fmt::format("taken back to {}, but {} was acked", end.value(),
+                                             stage_.ledger.safe_end(k_partition).value()));
+    waiting_.clear();
+    must_send_again_ = true;
+}
+
+void LogServer::on_refused(const char* what, const Error& why) {
+    const bool is_passing = why.code == ErrorCode::kafka_storage_error && !is_of_a_failing_disk(why);
+    if (!is_passing) return stop_at(fmt::format("{} was refused", what), why);
+    must_send_again_ = true;
+}
+
+void LogServer::send_again() {
+    waiting_.clear();
+    for (auto& producer : stage_.producers) producer.on_restart(prng_);
+}
+
 void LogServer::append(std::size_t index, const LogProducer::Batch& batch) {
     const auto& producer = stage_.producers[index];
     const auto guard = verify(producer, batch);
@@ -380,7 +425,7 @@ void LogServer::append(std::size_t index, const LogProducer::Batch& batch) {
                                     .leader_epoch = k_epoch,
                                     .now_ms = ports_.clock.wall_clock_ms(),
                                     .verification = guard});
-    if (!info) return stop_at("an append was refused", info.error().error);
+    if (!info) return on_refused("an append", info.error().error);
     if (info->last_offset - info->base_offset + 1 != static_cast<std::int64_t>(batch.count)) {
         return stage_.world.fail("an append was given the wrong number of offsets");
     }
@@ -411,7 +456,7 @@ void LogServer::append_marker(std::size_t index, const LogProducer::Marker& mark
          .leader_epoch = k_epoch,
          .now_ms = ports_.clock.wall_clock_ms(),
          .transaction_version = producer.version()});
-    if (!info) return stop_at("a marker was refused", info.error().error);
+    if (!info) return on_refused("a marker", info.error().error);
     waiting_.push_back({index, info->last_offset + 1, info->base_offset, true});
 }
 
@@ -457,7 +502,7 @@ RunReport run_log_workload(const WorldOptions& options, const RunGoals& goals) {
     auto& machine = world.add_machine(std::make_unique<Machine>(
         world, MachineOptions{.host = "log"},
         [&stage](Machine& its_machine) { return std::make_unique<LogServer>(its_machine, stage); }));
-    Faults faults(world, {&machine}, {}, {.disks_fail = true});
+    Faults faults(world, {&machine}, {}, {.disks_fail = true, .rooms_lack = true});
     machine.start();
     const auto start = world.now();
     const auto is_done = [&] {

@@ -17,6 +17,7 @@ namespace gregor::node {
 namespace {
 
 constexpr std::size_t k_tail_bytes = std::size_t{1} << 20;
+constexpr auto k_retry_without_room = Duration::seconds(1);
 constexpr std::int32_t k_batch_bytes_max = 8 << 20;
 
 // Segments go with the snapshots that cover them, never by their own age or size.
@@ -28,6 +29,7 @@ storage::LogConfig log_config(const MetadataLogLimits& limits) {
     config.retention_ms = -1;
     config.durability = storage::Durability::disk;
     config.epochs_are_derived = true;
+    config.mark_bytes = 0;  // every start reads all of it
     return config;
 }
 
@@ -188,7 +190,8 @@ MetadataLog::MetadataLog(const io::ShardPorts& ports, const std::string& directo
       folder_(storage::join_path(directory, k_metadata_folder)),
       snapshots_(std::move(loaded.snapshots)),
       tail_(k_tail_bytes),
-      writer_(make_ref<storage::DirWriter>(directory, ports_.executor, ports_.disk, *this)),
+      writer_(make_ref<storage::DirWriter>(directory, ports_.executor, ports_.disk, *this,
+                                           storage::DirWriterLimits{.never_takes_back = true})),
       file_lane_(ports_.disk.new_lane()) {
     log_ =
         std::make_unique<storage::Log>(std::move(loaded.log), log_config(loaded.limits),
@@ -220,6 +223,11 @@ void MetadataLog::on_failed(const Error& why) {
 
 void MetadataLog::on_directory_offline(const std::string& directory, const Error& why) {
     LOG_ERROR("metadata_directory_offline", directory, why.detail);
+}
+
+void MetadataLog::on_directory_lacks_room(const std::string&) {
+    ports_.executor.call_at(ports_.clock.now() + k_retry_without_room,
+                            [writer = writer_] { writer->try_again(); });
 }
 
 void MetadataLog::read(Offset from, std::size_t bytes_max, Completion<Result<Slice>> done) {

@@ -70,6 +70,7 @@ public:
     void on_durable(Offset durable_end) override;
     void on_failed(const Error& why) override;
     void on_directory_offline(const std::string& directory, const Error& why) override;
+    void on_directory_lacks_room(const std::string& directory) override;
 
 private:
     struct Pending {

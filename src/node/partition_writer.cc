@@ -1,6 +1,7 @@
 #include "node/partition_writer.h"
 
 #include "base/assert.h"
+#include "base/fault.h"
 #include "records/batch.h"
 
 namespace gregor::node {
@@ -8,6 +9,7 @@ namespace {
 
 constexpr std::int32_t k_load_bytes = 1 << 20;
 constexpr auto k_load_wait = Duration::seconds(30);
+constexpr auto k_retry_after = Duration::seconds(1);
 
 using AppendDone = Completion<Result<coordinator::AppendedRange>>;
 
@@ -76,18 +78,23 @@ public:
         : owner_(owner), partition_(partition), epoch_(epoch), target_(std::move(target)) {}
 
     void open() {
-        owner_.shard_.when_loaded({partition_}, [self = Ref(this)] { self->start(); });
+        owner_.shard_.when_loaded({partition_}, [self = Ref(this)] {
+            if (self->has_begun_) return self->read_on();
+            self->start();
+        });
     }
 
 private:
     void start() {
         auto* partition = owner_.shard_.find(partition_);
+        if (partition == nullptr && owner_.shard_.may_load_later(partition_)) return try_later();
         if (partition == nullptr)
             return finish(fail(ErrorCode::kafka_storage_error, "the partition is not online"));
         if (const auto error = partition->check_leader(epoch_); error != ErrorCode::none)
             return finish(fail(error));
         next_ = partition->log().log_start_offset();
         end_ = partition->log().log_end_offset();
+        has_begun_ = true;
         read_on();
     }
 
@@ -109,6 +116,7 @@ private:
     }
 
     void on_read(replication::FetchOutcome outcome) {
+        if (outcome.error == ErrorCode::kafka_storage_error && is_still_led()) return try_later();
         if (outcome.error != ErrorCode::none) return finish(fail(outcome.error));
         for (const auto& element : outcome.records.elements()) {
             const auto* slice = std::get_if<Slice>(&element);
@@ -129,6 +137,17 @@ private:
         }
     }
 
+    bool is_still_led() const {
+        const auto* partition = owner_.shard_.find(partition_);
+        return partition != nullptr && partition->check_leader(epoch_) == ErrorCode::none;
+    }
+    // The disk is full, or no file handle is left: not a reason to give up.
+    void try_later() {
+        REACHED("coordinator_load_waits_for_room");
+        owner_.ports_.executor.call_at(owner_.ports_.clock.now() + k_retry_after,
+                                       [self = Ref(this)] { self->open(); });
+    }
+
     void finish(Status status) { target_->on_loaded(std::move(status)); }
 
     ReplicaPartitionWriter& owner_;
@@ -137,6 +156,7 @@ private:
     Ref<coordinator::LoadTarget> target_;
     Offset next_;
     Offset end_;
+    bool has_begun_ = false;
 };
 
 void ReplicaPartitionWriter::load(TopicPartitionId partition, LeaderEpoch epoch,

@@ -5,6 +5,7 @@
 
 #include "base/format.h"
 #include "base/log.h"
+#include "io/disk_error.h"
 
 namespace gregor::replication {
 
@@ -48,6 +49,7 @@ void Checkpointer::report(const std::vector<CheckpointEntry>& entries) {
     for (const auto& entry : entries) {
         auto& directory = directories_[entry.directory];
         directory.dirty = true;
+        directory.stalled = false;
         if (entry.is_gone) {
             directory.high_watermarks.erase(entry.partition);
             directory.recovery_points.erase(entry.partition);
@@ -71,7 +73,10 @@ void Checkpointer::report(const std::vector<CheckpointEntry>& entries) {
 
 void Checkpointer::flush(Completion<std::set<std::size_t>> failed) {
     flushes_.push_back(std::move(failed));
-    for (auto& directory : directories_) directory.dirty = true;
+    for (auto& directory : directories_) {
+        directory.dirty = true;
+        directory.stalled = false;
+    }
     start_writes();
     answer_flushes();
 }
@@ -79,7 +84,7 @@ void Checkpointer::flush(Completion<std::set<std::size_t>> failed) {
 void Checkpointer::start_writes() {
     for (std::size_t i = 0; i < directories_.size(); ++i) {
         auto& directory = directories_[i];
-        if (!directory.dirty || directory.writing || directory.failed) continue;
+        if (!directory.dirty || directory.writing || directory.failed || directory.stalled) continue;
         directory.dirty = false;
         directory.writing = true;
         disk_.submit(io::DiskLane{}, std::make_unique<WriteJob>(*this, i, directory));
@@ -90,7 +95,10 @@ void Checkpointer::start_writes() {
 void Checkpointer::on_written(std::size_t index, const Status& status) {
     auto& directory = directories_[index];
     directory.writing = false;
-    if (!status) {
+    if (!status && io::is_passing(status.error())) {
+        LOG_WARN("checkpoint_waits_for_room", directory.path, status.error().detail);
+        directory.dirty = directory.stalled = directory.cleaner_dirty = true;
+    } else if (!status) {
         directory.failed = true;
         LOG_ERROR("checkpoint_failed", directory.path, status.error().detail);
         if (on_failed_ != nullptr) on_failed_(index, status.error());
@@ -101,12 +109,12 @@ void Checkpointer::on_written(std::size_t index, const Status& status) {
 
 void Checkpointer::answer_flushes() {
     const auto is_busy = [](const Directory& directory) {
-        return !directory.failed && (directory.dirty || directory.writing);
+        return !directory.failed && !directory.stalled && (directory.dirty || directory.writing);
     };
     if (flushes_.empty() || std::ranges::any_of(directories_, is_busy)) return;
     std::set<std::size_t> failed;
     for (std::size_t i = 0; i < directories_.size(); ++i) {
-        if (directories_[i].failed) failed.insert(i);
+        if (directories_[i].failed || directories_[i].stalled) failed.insert(i);
     }
     for (auto& done : std::exchange(flushes_, {})) done(failed);
 }

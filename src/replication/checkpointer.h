@@ -54,6 +54,7 @@ private:
         bool dirty = false;
         bool writing = false;
         bool failed = false;
+        bool stalled = false;  // there was no room: the next report tries again
     };
 
     void start_writes();

@@ -173,6 +173,12 @@ void Partition::watch(const FetchWatch& watch) {
     watches_.insert_or_assign({watch.home, watch.fetch}, watch);
 }
 
+bool Partition::is_at_rest() const {
+    const bool is_waited_for =
+        !watches_.empty() || !waiting_for_commit_.empty() || !waiting_for_written_.empty();
+    return closed_ == ErrorCode::none && !is_waited_for && log_->is_at_rest();
+}
+
 void Partition::unwatch(ShardId home, std::uint64_t fetch) { watches_.erase({home, fetch}); }
 
 void Partition::close(ErrorCode error) {
@@ -197,6 +203,16 @@ void Partition::on_durable(Offset) { advance_high_watermark(); }
 void Partition::on_failed(const Error& why) {
     LOG_ERROR("partition_offline", topic_, id_.partition, why.detail);
     close(ErrorCode::kafka_storage_error);
+}
+
+void Partition::on_taken_back(Offset end) {
+    for (auto* room : {&waiting_for_commit_, &waiting_for_written_}) {
+        while (!room->empty() && room->back().needs_end > end) {
+            const auto ticket = room->back().ticket;
+            room->pop_back();
+            observer_.on_append_ready(ticket, ErrorCode::kafka_storage_error);
+        }
+    }
 }
 
 void Partition::advance_high_watermark() {

@@ -94,6 +94,9 @@ public:
     std::optional<FetchOutcome> refuse_fetch(const PartitionFetch& fetch, Isolation isolation) const;
     FetchOutcome describe_read(Isolation isolation) const;  // offsets filled in, no records
 
+    // Nobody waits here, and nothing is under way.
+    bool is_at_rest() const;
+
     // Registers the watch, or fires it at once when there already is more than it has seen.
     void watch(const FetchWatch& watch);
     void unwatch(ShardId home, std::uint64_t fetch);
@@ -105,6 +108,7 @@ public:
     void on_written(Offset written_end) override;
     void on_durable(Offset durable_end) override;
     void on_failed(const Error& why) override;
+    void on_taken_back(Offset end) override;
 
     void check_invariants() const;
 

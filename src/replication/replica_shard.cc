@@ -7,6 +7,11 @@
 #include "io/disk_error.h"
 
 namespace gregor::replication {
+namespace {
+
+constexpr auto k_retry_without_room = Duration::seconds(1);
+
+}  // namespace
 
 ShardId owner_of(const TopicPartitionId& partition, std::uint32_t shard_count) {
     return ShardId{static_cast<std::uint32_t>(std::hash<TopicPartitionId>{}(partition) % shard_count)};
@@ -60,10 +65,15 @@ Partition* ReplicaShard::find(const TopicPartitionId& id) {
 
 ErrorCode ReplicaShard::error_of_missing(const TopicPartitionId& id) const {
     const auto slot = slots_.find(id);
-    if (slot != slots_.end() && slot->second.state == SlotState::failed && !closing_)
-        return ErrorCode::kafka_storage_error;
+    const bool is_lost = slot != slots_.end() && slot->second.state != SlotState::loaded;
+    if (is_lost && !closing_) return ErrorCode::kafka_storage_error;  // for good, or until there is room
     if (slot != slots_.end() && closing_) return ErrorCode::not_leader_or_follower;
     return ErrorCode::unknown_topic_or_partition;
+}
+
+bool ReplicaShard::may_load_later(const TopicPartitionId& id) const {
+    const auto slot = slots_.find(id);
+    return slot != slots_.end() && slot->second.state == SlotState::unloaded && !closing_ && !stopped_;
 }
 
 storage::PartitionName ReplicaShard::name_of(const TopicPartitionId& id) const {
@@ -123,6 +133,14 @@ void ReplicaShard::on_directory_offline(const std::string& directory, const Erro
     }
 }
 
+void ReplicaShard::on_directory_lacks_room(const std::string& path) {
+    for (auto& entry : directories_) {
+        if (entry.writer->directory() != path) continue;
+        ports_.executor.call_at(ports_.clock.now() + k_retry_without_room,
+                                [writer = entry.writer] { writer->try_again(); });
+    }
+}
+
 void ReplicaShard::take_offline(std::size_t directory, const Error& why) {
     for (auto& entry : directories_) {
         if (entry.index == directory) entry.writer->take_offline(why);
@@ -132,7 +150,6 @@ void ReplicaShard::take_offline(std::size_t directory, const Error& why) {
 void ReplicaShard::on_disk_error(const TopicPartitionId& id, const Error& why) {
     const auto slot = slots_.find(id);
     const bool is_disk = io::is_disk_failure(why, io::DiskFailure::broken) ||
-                         io::is_disk_failure(why, io::DiskFailure::no_space) ||
                          io::is_disk_failure(why, io::DiskFailure::no_permission);
     if (slot == slots_.end() || !is_disk) return;
     REACHED("read_failure_takes_directory_offline");

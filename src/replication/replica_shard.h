@@ -120,6 +120,8 @@ public:
 
     // Runs `task` when all of these that exist are loaded (or could not be).
     void when_loaded(const std::vector<TopicPartitionId>& partitions, io::Task task);
+    // It is not loaded, and the next load may succeed: there was no room for the last one.
+    bool may_load_later(const TopicPartitionId& id) const;
     // The loaded partition, or nullptr.
     Partition* find(const TopicPartitionId& id);
     // The largest batch that the topic takes.
@@ -140,6 +142,7 @@ public:
     void on_progress(Partition& partition) override;
     void on_directory_offline(const std::string& directory, const Error& why) override;
     void on_directory_has_room(const std::string& directory) override;
+    void on_directory_lacks_room(const std::string& directory) override;
 
     void check_invariants() const;
 

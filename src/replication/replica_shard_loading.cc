@@ -5,6 +5,7 @@
 #include "base/assert.h"
 #include "base/format.h"
 #include "base/log.h"
+#include "io/disk_error.h"
 #include "replication/replica_shard.h"
 #include "replication/topic_settings.h"
 
@@ -86,7 +87,8 @@ void ReplicaShard::on_loaded(const TopicPartitionId& id, Result<storage::LoadedL
     const auto topic_name = slot.deleted_topic.empty() ? name_of(id).topic : slot.deleted_topic;
     if (!loaded) {
         LOG_ERROR("partition_load_failed", topic_name, id.partition, loaded.error().detail);
-        slot.state = SlotState::failed;
+        // Without room the next one who asks tries again.
+        slot.state = io::is_passing(loaded.error()) ? SlotState::unloaded : SlotState::failed;
         on_disk_error(id, loaded.error());
         if (!slot.deleted_topic.empty()) {
             set_aside(path_of(slot), {topic_name, id.partition});

@@ -3,6 +3,7 @@
 
 #include "base/assert.h"
 #include "base/fault.h"
+#include "io/disk_error.h"
 #include "records/builder.h"
 #include "replication/replica_shard.h"
 
@@ -15,6 +16,11 @@ std::vector<TopicPartitionId> ids_of(const std::vector<Request>& requests) {
     ids.reserve(requests.size());
     for (const auto& request : requests) ids.push_back(request.partition);
     return ids;
+}
+
+// What only the disk knows by that name is a storage error to everybody else.
+ErrorCode code_for_client(const Error& error) {
+    return io::is_passing(error) ? ErrorCode::kafka_storage_error : error.code;
 }
 
 }  // namespace
@@ -199,7 +205,7 @@ struct ReplicaShard::ReadGather final : RefCounted {
             outcome.records = std::move(read->records);
             outcome.aborted_transactions = std::move(read->aborted);
         } else {
-            outcome = {.error = read.error().code};
+            outcome = {.error = code_for_client(read.error())};
             shard.on_disk_error(fetches[outcomes.size() - 1].partition, read.error());
         }
         if (std::exchange(is_waiting, false)) run();
@@ -293,14 +299,13 @@ void ReplicaShard::list_loaded(const std::vector<OffsetLookup>& lookups,
             gather->set(i, {.offset = limit, .leader_epoch = partition->leadership().leader_epoch});
             continue;
         }
-        partition->log().offset_for_timestamp(lookup.timestamp, limit,
-                                              [gather, i](Result<storage::TimestampOffset> found) {
-                                                  if (!found)
-                                                      return gather->set(i, {.error = found.error().code});
-                                                  gather->set(i, {.timestamp = found->timestamp,
-                                                                  .offset = found->offset,
-                                                                  .leader_epoch = found->leader_epoch});
-                                              });
+        partition->log().offset_for_timestamp(
+            lookup.timestamp, limit, [gather, i](Result<storage::TimestampOffset> found) {
+                if (!found) return gather->set(i, {.error = code_for_client(found.error())});
+                gather->set(i, {.timestamp = found->timestamp,
+                                .offset = found->offset,
+                                .leader_epoch = found->leader_epoch});
+            });
     }
 }
 

@@ -1,11 +1,13 @@
 #include "storage/dir_writer.h"
 
 #include <algorithm>
+#include <iterator>
 #include <map>
 
 #include "base/assert.h"
 #include "base/fault.h"
 #include "base/log.h"
+#include "io/disk_error.h"
 
 namespace gregor::storage {
 namespace {
@@ -75,6 +77,13 @@ public:
 
     void run(io::FileSystem& files) override {
         status_ = write_all(files);
+        const bool lacks_handles =
+            !status_ && io::is_disk_failure(status_.error(), io::DiskFailure::no_handles);
+        if (lacks_handles && !DirWriter::must_give_up(items_)) {
+            REACHED("files_closed_for_want_of_handles");
+            writer_->open_segments_.close_all();
+            status_ = write_all(files);
+        }
         if (writer_->limits_.reserve_bytes > 0) free_bytes_ = files.free_bytes(writer_->directory_);
     }
     void complete() override {
@@ -91,8 +100,11 @@ private:
                 TRY_STATUS(gather.add(*write));
                 continue;
             }
+            if (item.has_run) continue;
             TRY_STATUS(gather.flush_all());
+            item.has_begun = true;
             TRY_STATUS(std::get<std::unique_ptr<FileTask>>(item.work)->run(files));
+            item.has_run = true;
         }
         TRY_STATUS(gather.flush_all());
         FAULT_POINT("append_after_write");
@@ -217,8 +229,14 @@ void DirWriter::on_job_done(std::vector<Item> items, const Status& status) {
     for (const auto& item : items) queued_bytes_ -= bytes_of(item.work);
     // A job that was under way when the directory went offline is no promise either.
     const Status outcome = offline_ ? Status(std::unexpected(*offline_)) : status;
+    if (!outcome && !offline_ && io::is_passing(outcome.error()) && !must_give_up(items))
+        return on_no_room(std::move(items), outcome.error());
     if (outcome) start_job();
+    complete_all(std::move(items), outcome);
+    if (outcome && was_full && has_room()) observer_->on_directory_has_room(directory_);
+}
 
+void DirWriter::complete_all(std::vector<Item> items, const Status& outcome) {
     struct Ticket {
         WriteClientId client;
         std::uint64_t last;
@@ -232,7 +250,48 @@ void DirWriter::on_job_done(std::vector<Item> items, const Status& status) {
     if (!outcome) return take_offline(outcome.error());
     for (const auto& [slot, ticket] : done)
         if (auto* client = find(ticket.client)) client->on_done(ticket.last);
-    if (was_full && has_room()) observer_->on_directory_has_room(directory_);
+}
+
+// A task that is half done and cannot be begun again.
+bool DirWriter::must_give_up(const std::vector<Item>& items) {
+    const auto is_hopeless = [](const Item& item) {
+        const auto* task = std::get_if<std::unique_ptr<FileTask>>(&item.work);
+        return task != nullptr && item.has_begun && !item.has_run &&
+               (*task)->on_no_room() == FileTask::NoRoom::fatal;
+    };
+    return std::ranges::any_of(items, is_hopeless);
+}
+
+// Nothing of the job counts, and nothing that was queued behind it: whoever lost something takes back what he
+// thought he had. What is no part of an append waits for the next try.
+void DirWriter::on_no_room(std::vector<Item> items, const Error& why) {
+    REACHED("no_room_to_write");
+    LOG_ERROR("write_refused", directory_, why.detail);
+    if (io::is_disk_failure(why, io::DiskFailure::no_space)) is_full_ = true;
+    auto queued = std::exchange(queue_, {});
+    for (const auto& item : queued) queued_bytes_ -= bytes_of(item.work);
+    std::ranges::move(queued, std::back_inserter(items));
+    std::deque<Item> kept;
+    std::map<std::uint32_t, WriteClientId> losers;
+    for (auto& item : items) {
+        auto* task = std::get_if<std::unique_ptr<FileTask>>(&item.work);
+        const bool is_kept =
+            limits_.never_takes_back || (task != nullptr && (*task)->on_no_room() != FileTask::NoRoom::drop);
+        if (is_kept && task != nullptr && item.has_run) {
+            (*task)->complete(find(item.client), {});
+        } else if (is_kept) {
+            queued_bytes_ += bytes_of(item.work);
+            kept.push_back(std::move(item));
+        } else {
+            losers[item.client.slot] = item.client;
+            if (task != nullptr) (*task)->complete(find(item.client), std::unexpected(why));
+        }
+    }
+    std::ranges::move(queue_, std::back_inserter(kept));  // what they queued just now
+    queue_ = std::move(kept);
+    for (const auto& [slot, id] : losers)
+        if (auto* client = find(id)) client->on_taken_back();
+    if (!queue_.empty()) observer_->on_directory_lacks_room(directory_);
 }
 
 bool DirWriter::has_space_for(std::size_t bytes) {
@@ -244,8 +303,10 @@ bool DirWriter::has_space_for(std::size_t bytes) {
 
 void DirWriter::on_space_known(std::int64_t free_bytes) {
     space_ = free_bytes - limits_.reserve_bytes - static_cast<std::int64_t>(queued_bytes_);
+    if (!queue_.empty()) schedule();  // what found no room before
     // Not for a few bytes: whatever is free again would be full at once.
-    if (!is_full_ || space_ < static_cast<std::int64_t>(limits_.queued_bytes_max)) return;
+    const auto worth_it = std::min(limits_.queued_bytes_max, limits_.job_bytes_max);
+    if (!is_full_ || space_ < static_cast<std::int64_t>(worth_it)) return;
     is_full_ = false;
     LOG_INFO("disk_has_space_again", directory_, free_bytes);
 }

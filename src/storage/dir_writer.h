@@ -3,7 +3,9 @@
 // Work queued in a turn, and while a job is in flight, leaves as one DiskJob on the writer's own lane: all
 // data with one gathered write per file, then the file tasks in their place, then one sync_all of the files
 // that hold data which must be durable. Afterwards every log in the job hears how far it got. The first
-// failed write or fsync takes the directory offline: nothing is ever retried, everything after it fails.
+// failed write or fsync takes the directory offline: nothing is ever retried, everything after it fails. But
+// a disk that is full, or a process without a file handle left, is no broken disk: appends are taken back
+// then, and refused until there is room.
 //
 // One per shard and directory. Reference-counted because a job in flight may outlast the node that stops.
 #pragma once
@@ -41,6 +43,10 @@ class FileTask {
 public:
     virtual ~FileTask() = default;
     virtual Status run(io::FileSystem& files) = 0;
+    // What becomes of it when it, or what comes before it, finds the disk full: part of appends, it is
+    // dropped with them; it is run again, when there is room; or it must not be left half done.
+    enum class NoRoom : std::uint8_t { drop, retry, fatal };
+    virtual NoRoom on_no_room() const { return NoRoom::drop; }
     // On the shard; `client` is who queued it, null when it has gone.
     virtual void complete(WriteClient* client, const Status& outcome) = 0;
 };
@@ -50,6 +56,8 @@ class WriteClient {
 public:
     virtual ~WriteClient() = default;
     virtual void on_done(std::uint64_t ticket) = 0;  // this one and all before it
+    // Something was dropped: nothing that it queued since it heard on_done will be written.
+    virtual void on_taken_back() {}
     virtual void on_failed(const Error& why) = 0;
 };
 
@@ -59,6 +67,8 @@ public:
     virtual void on_directory_offline(const std::string& directory, const Error& why) = 0;
     // The writer's queue was full and has room again.
     virtual void on_directory_has_room(const std::string& /*directory*/) {}
+    // Something found no room, and waits: after a while the observer has the writer try again.
+    virtual void on_directory_lacks_room(const std::string& /*directory*/) {}
 };
 
 struct WriteClientId {
@@ -72,6 +82,7 @@ struct DirWriterLimits {
     std::size_t open_segments_max = 512;
     // Clients are refused when less of the disk would stay free, so that everything else goes on; 0: never.
     std::int64_t reserve_bytes = 0;
+    bool never_takes_back = false;  // what finds the disk full is tried again with the next write
 };
 
 class DirWriter final : public RefCounted {
@@ -100,6 +111,8 @@ public:
     const std::string& directory() const { return directory_; }
     // The directory failed elsewhere (a checkpoint, a read): as if a write had.
     void take_offline(const Error& why);
+    // What found no room before.
+    void try_again() { schedule(); }
     // Closes the files of segments that nobody wrote to since the last time.
     void close_idle_files();
     // No job starts any more and nobody is told anything. Before the ports go.
@@ -114,6 +127,8 @@ private:
         WriteClientId client;
         std::uint64_t ticket = 0;
         Work work;
+        bool has_begun = false;  // a task, in a job that failed then or later
+        bool has_run = false;    // to its end
     };
     struct Slot {
         WriteClient* client = nullptr;
@@ -124,6 +139,9 @@ private:
     void schedule();
     void start_job();
     void on_job_done(std::vector<Item> items, const Status& status);
+    void complete_all(std::vector<Item> items, const Status& outcome);
+    void on_no_room(std::vector<Item> items, const Error& why);
+    static bool must_give_up(const std::vector<Item>& items);
     void on_space_known(std::int64_t free_bytes);
 
     std::string directory_;

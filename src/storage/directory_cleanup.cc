@@ -28,7 +28,8 @@ bool is_index_type(std::string_view name) {
 Status remove_matching(io::FileSystem& files, const std::string& directory, const Entries& entries,
                        auto&& matches) {
     for (const auto& entry : entries)
-        if (!entry.is_directory && matches(entry)) TRY_STATUS(files.remove(join_path(directory, entry.name)));
+        if (!entry.is_directory && matches(entry))  // the trash may be faster
+            TRY_STATUS(remove_if_there(files, join_path(directory, entry.name)));
     return {};
 }
 

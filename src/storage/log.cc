@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/assert.h"
+#include "base/fault.h"
 #include "storage/recovery.h"
 
 namespace gregor::storage {
@@ -98,7 +99,17 @@ void Log::on_done(std::uint64_t ticket) {
 
 void Log::on_failed(const Error& why) {
     failed_ = why;
+    resume_reads();
     observer_->on_failed(why);
+}
+
+// What the disk holds beyond the last write that succeeded is cut, and the log is read again.
+void Log::on_taken_back() {
+    if (failed_ || closed_ || truncating_) return;
+    REACHED("appends_taken_back");
+    const auto end = written_end_;
+    start_truncation(end, Truncation::of_lost_writes, [](const Status&) {});
+    observer_->on_taken_back(end);  // whoever tries again at once is refused
 }
 
 void Log::raise_log_start_offset(Offset offset) {

@@ -128,6 +128,8 @@ public:
     virtual void on_durable(Offset durable_end) = 0;
     // The directory is offline: nothing after durable_end() is safe, every later append is refused.
     virtual void on_failed(const Error& why) = 0;
+    // The disk had no room: appends from here on are taken back, as if they had never been.
+    virtual void on_taken_back(Offset /*end*/) {}
 };
 
 struct LogPorts {
@@ -267,6 +269,7 @@ private:
 
     void on_done(std::uint64_t ticket) override;
     void on_failed(const Error& why) override;
+    void on_taken_back() override;
 
     Appended append_as_leader(AppendRequest& request);
     Appended append_as_follower(AppendRequest& request);
@@ -287,15 +290,18 @@ private:
     std::int64_t roll_jitter_ms() const;
     void roll_to(Offset base, std::int64_t now_ms);
     void adopt(LoadedLog loaded);
-    void start_truncation(Offset end, bool fully, Completion<Status> done);
+    enum class Truncation : std::uint8_t { to_end, fully, of_lost_writes };
+    void start_truncation(Offset end, Truncation kind, Completion<Status> done);
     std::size_t count_cleanable(const CleaningRequest& request) const;
     void take_cleaned(const Cleaned& cleaned);
-    void end_swap();
+    void resume_reads();
     void retire_oldest(std::size_t count, std::int64_t now_ms, Completion<Result<RetiredFiles>> done);
     void queue_epochs();
     void flush_index_tail();
     void on_segment_synced(Offset base, Offset end);
     void on_flushed(const std::vector<Offset>& segments, Offset end);
+    void queue_close(Completion<Status> done);
+    void on_cut(const Status& outcome);
     void on_index_written(Offset base, const Ref<SegmentFiles>& files, const IndexWrite& write);
     Segment* find_segment(Offset base);
     const Segment& floor_segment(Offset offset) const;
@@ -331,7 +337,7 @@ private:
     std::optional<Error> failed_;
     // Counts the times that segments went or were replaced: what a job read meanwhile is read again.
     std::uint64_t layout_ = 0;
-    // While cleaned segments take their names, jobs that would read the old ones wait here.
+    // While cleaned segments take their names, or a log is cut, jobs that would read the old files wait here.
     struct WaitingRead {
         ReadRequest request;
         Completion<Result<LogRead>> done;
@@ -346,6 +352,7 @@ private:
     std::vector<WaitingLookup> waiting_lookups_;
     bool truncating_ = false;
     bool closed_ = false;
+    std::optional<Completion<Status>> close_when_cut_;  // it was asked for during a truncation
 };
 
 }  // namespace gregor::storage

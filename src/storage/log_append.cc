@@ -51,7 +51,10 @@ Log::Appended Log::append(AppendRequest request) {
     if (failed_) return refuse(*failed_);
     if (const auto& why = ports_.writer->offline()) return refuse(*why);  // we are about to hear of it
     ASSERT(!closed_);
-    if (truncating_) return refuse({ErrorCode::kafka_storage_error, "the log is being truncated"});
+    if (truncating_) {
+        (void)ports_.writer->has_space_for(request.records.size());  // it may wait for space
+        return refuse({ErrorCode::kafka_storage_error, "the log is being truncated"});
+    }
     if (request.origin == AppendOrigin::client && !ports_.writer->has_room())
         return refuse({ErrorCode::request_timed_out, "the disk does not keep up: the write queue is full"});
     if (request.origin == AppendOrigin::client && !ports_.writer->has_space_for(request.records.size()))

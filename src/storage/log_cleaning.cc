@@ -92,7 +92,23 @@ public:
     SwapTask(std::string directory, Cleaned cleaned, CleaningDone done)
         : directory_(std::move(directory)), cleaned_(std::move(cleaned)), done_(std::move(done)) {}
 
+    NoRoom on_no_room() const override { return is_swapped_ ? NoRoom::retry : NoRoom::fatal; }
     Status run(io::FileSystem& files) override {
+        if (!is_swapped_) TRY_STATUS(swap(files));
+        is_swapped_ = true;
+        return files.sync_directory(directory_);
+    }
+    void complete(WriteClient* client, const Status& outcome) override {
+        auto* log = static_cast<Log*>(client);
+        if (log != nullptr && outcome) log->take_cleaned(cleaned_);
+        if (log != nullptr) log->swapping_ = false;
+        if (log != nullptr) log->resume_reads();
+        if (!outcome) return done_(std::unexpected(outcome.error()));
+        done_(std::move(retired_));
+    }
+
+private:
+    Status swap(io::FileSystem& files) {
         if (PLANTED_BUG("sources_retired_before_the_swap")) TRY_STATUS(retire_sources(files));
         for (const auto& group : std::views::reverse(cleaned_.groups)) {
             TRY_STATUS(rename_all(files, group.segment.base, k_cleaned_suffix, k_swap_suffix));
@@ -104,17 +120,8 @@ public:
             TRY_STATUS(rename_all(files, group.segment.base, k_swap_suffix, ""));
             FAULT_POINT("cleaned_segment_swapped");
         }
-        return files.sync_directory(directory_);
+        return {};
     }
-    void complete(WriteClient* client, const Status& outcome) override {
-        auto* log = static_cast<Log*>(client);
-        if (log != nullptr && outcome) log->take_cleaned(cleaned_);
-        if (log != nullptr) log->end_swap();
-        if (!outcome) return done_(std::unexpected(outcome.error()));
-        done_(std::move(retired_));
-    }
-
-private:
     Status rename_all(io::FileSystem& files, Offset base, const char* from, const char* to) const {
         for (const auto* extension : k_segment_extensions) {
             const auto path = segment_path(directory_, base, extension);
@@ -147,6 +154,7 @@ private:
     Cleaned cleaned_;
     CleaningDone done_;
     RetiredFiles retired_;
+    bool is_swapped_ = false;  // but for the fsync
 };
 
 bool Log::can_finish_cleaning(const Cleaned& cleaned) const {
@@ -179,11 +187,12 @@ void Log::take_cleaned(const Cleaned& cleaned) {
     check_invariants();
 }
 
-void Log::end_swap() {
-    swapping_ = false;
+// Whoever waited for files to take their places.
+void Log::resume_reads() {
+    if (swapping_ || (truncating_ && !failed_)) return;
     auto reads = std::exchange(waiting_reads_, {});
     auto lookups = std::exchange(waiting_lookups_, {});
-    const bool is_over = closed_ || ports_.writer->find(client_) == nullptr;
+    const bool is_over = closed_ || failed_;
     for (auto& [request, done] : reads) {
         if (is_over)
             done(fail(ErrorCode::kafka_storage_error, "the log is closed"));

@@ -208,8 +208,7 @@ void Log::read(const ReadRequest& request, Completion<Result<LogRead>> done) {
     tail_.note_reader();
     if (request.from >= request.upper_bound || request.from == log_end_)
         return done(LogRead{.records = {}, .next_offset = request.from, .aborted = {}});
-    if (truncating_ || failed_)
-        return done(fail(ErrorCode::kafka_storage_error, "the log cannot be read now"));
+    if (failed_) return done(fail(ErrorCode::kafka_storage_error, "the log cannot be read now"));
     if (tail_.holds(request.from)) {
         auto found =
             tail_.read(request.from, request.upper_bound, request.max_bytes, request.min_one_message);
@@ -217,7 +216,7 @@ void Log::read(const ReadRequest& request, Completion<Result<LogRead>> done) {
         if (request.with_aborted) collect_aborted(request, read);
         return done(std::move(read));
     }
-    if (swapping_) return waiting_reads_.push_back({request, std::move(done)});
+    if (swapping_ || truncating_) return waiting_reads_.push_back({request, std::move(done)});
     REACHED("read_from_disk");
     ReadJob::Plan plan{.writer = ports_.writer,
                        .client = client_,

@@ -68,6 +68,7 @@ public:
     RetireTask(std::string directory, std::vector<Offset> bases, Completion<Result<RetiredFiles>> done)
         : directory_(std::move(directory)), bases_(std::move(bases)), done_(std::move(done)) {}
 
+    NoRoom on_no_room() const override { return NoRoom::retry; }
     Status run(io::FileSystem& files) override {
         for (const auto base : bases_) {
             for (const auto* extension : {k_log_extension, k_index_extension, k_time_index_extension,

@@ -116,6 +116,7 @@ public:
         : writer_(std::move(writer)), client_(client), stem_(stem), base_(base), end_(end) {}
     void run(io::FileSystem& files) override { status_ = sync_closed_segment(files, stem_); }
     void complete() override {
+        if (!status_ && io::is_passing(status_.error())) return;  // the next flush does it
         if (!status_) return writer_->take_offline(status_.error());
         if (auto* client = writer_->find(client_)) static_cast<Log*>(client)->on_segment_synced(base_, end_);
     }
@@ -276,6 +277,20 @@ void Log::flush(Completion<Status> done) {
 void Log::close(Completion<Status> done) {
     ASSERT(!closed_);
     closed_ = true;
+    if (truncating_)
+        close_when_cut_ = std::move(done);
+    else
+        queue_close(std::move(done));
+}
+
+void Log::on_cut(const Status& outcome) {
+    if (!close_when_cut_) return;
+    auto done = std::move(*std::exchange(close_when_cut_, std::nullopt));
+    if (!outcome) return done(outcome);
+    queue_close(std::move(done));
+}
+
+void Log::queue_close(Completion<Status> done) {
     const auto& segment = segments_.back();
     if (const auto closing = active_.rule.closing_entry()) index_tail_.add_closing(*closing);
     FlushTask::Plan plan{.directory = directory_,
@@ -344,6 +359,7 @@ public:
     TruncateTask(Ref<SegmentFiles> open, LoadRequest request, Completion<Status> done)
         : open_(std::move(open)), request_(std::move(request)), done_(std::move(done)) {}
 
+    NoRoom on_no_room() const override { return NoRoom::retry; }
     Status run(io::FileSystem& files) override {
         open_->close();
         loaded_ = load_log(files, request_);
@@ -365,6 +381,9 @@ public:
                 if (log.find_segment(base) != nullptr) log.unsynced_segments_.push_back(base);
         }
         done_(outcome);
+        if (client == nullptr) return;
+        static_cast<Log*>(client)->resume_reads();
+        static_cast<Log*>(client)->on_cut(outcome);
     }
 
 private:
@@ -379,18 +398,19 @@ void Log::truncate_to(Offset offset, Completion<Status> done) {
         if (epochs_.truncate_from_end(log_end_)) queue_epochs();
         return done(Status{});
     }
-    start_truncation(offset, false, std::move(done));
+    start_truncation(offset, Truncation::to_end, std::move(done));
 }
 
 void Log::truncate_fully_and_start_at(Offset offset, Completion<Status> done) {
-    start_truncation(offset, true, std::move(done));
+    start_truncation(offset, Truncation::fully, std::move(done));
 }
 
 // The files are cut and then read again as after a clean stop: one way to know a directory, not two.
-void Log::start_truncation(Offset end, bool fully, Completion<Status> done) {
+void Log::start_truncation(Offset end, Truncation kind, Completion<Status> done) {
     ASSERT(!truncating_ && !closed_);
     if (failed_) return done(std::unexpected(*failed_));
-    flush_index_tail();
+    const bool fully = kind == Truncation::fully;
+    if (kind != Truncation::of_lost_writes) flush_index_tail();
     truncating_ = true;
     pending_.clear();
     log_end_ = end;
@@ -426,9 +446,11 @@ public:
           disk_(&disk),
           done_(std::move(done)) {}
 
+    NoRoom on_no_room() const override { return NoRoom::retry; }
     Status run(io::FileSystem& files) override {
         open_->close();
-        TRY_STATUS(files.rename(from_, to_));
+        if (!renamed_) TRY_STATUS(files.rename(from_, to_));
+        renamed_ = true;
         FAULT_POINT("directory_renamed");
         return files.sync_directory(parent_path(to_));
     }
@@ -443,6 +465,7 @@ private:
     std::string to_;
     io::Disk* disk_;
     Completion<Status> done_;
+    bool renamed_ = false;
 };
 
 void Log::remove(const std::string& unique_hex, Completion<Status> done) {

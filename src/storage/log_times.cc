@@ -128,9 +128,9 @@ void Log::offset_for_timestamp(std::int64_t timestamp, Offset upper_bound,
         return done(TimestampOffset{-1, log_start_, epoch_of(log_start_)});
     if (timestamp < 0 && timestamp != k_max_timestamp)
         return done(fail(ErrorCode::unsupported_version, "no such special timestamp"));
-    if (truncating_ || failed_)
-        return done(fail(ErrorCode::kafka_storage_error, "the log cannot be read now"));
-    if (swapping_) return waiting_lookups_.push_back({timestamp, upper_bound, std::move(done)});
+    if (failed_) return done(fail(ErrorCode::kafka_storage_error, "the log cannot be read now"));
+    if (swapping_ || truncating_)
+        return waiting_lookups_.push_back({timestamp, upper_bound, std::move(done)});
     TimestampJob::Plan plan{.writer = ports_.writer,
                             .client = client_,
                             .layout = layout_,

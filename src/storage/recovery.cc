@@ -95,7 +95,7 @@ Status Loader::read_epoch_cache() {
         return {};
     }
     // A checkpoint with garbage in it is worth a full scan, not a broker that does not start.
-    if (io::is_disk_failure(stored.error(), io::DiskFailure::no_permission))
+    if (io::is_disk_failure(stored.error(), io::DiskFailure::no_permission) || io::is_passing(stored.error()))
         return std::unexpected(std::move(stored).error());
     LOG_WARN("epoch_checkpoint_rebuilt", request_.directory, stored.error().detail);
     distrust_all_ = true;

@@ -32,6 +32,10 @@ void OpenSegments::close_idle() {
     uses_before_ = uses_;
 }
 
+void OpenSegments::close_all() {
+    while (!by_use_.empty()) close_oldest();
+}
+
 void OpenSegments::close_oldest() {
     const auto oldest = by_use_.begin()->second;  // closing takes it out
     oldest->close();

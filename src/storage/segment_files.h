@@ -27,6 +27,7 @@ public:
     void forget(SegmentFiles& files);
     // Closes all that were not used since the last time.
     void close_idle();
+    void close_all();
     std::size_t size() const { return by_use_.size(); }
 
 private:

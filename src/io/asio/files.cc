@@ -34,6 +34,8 @@ DiskFailure kind_of(int error) {
         case EAGAIN: return DiskFailure::locked;  // only F_OFD_SETLK gives it here
         case ENOSPC:
         case EDQUOT: return DiskFailure::no_space;
+        case EMFILE:
+        case ENFILE: return DiskFailure::no_handles;
         default: return DiskFailure::broken;
     }
 }
@@ -44,6 +46,13 @@ std::unexpected<Error> failed(std::string_view action, std::string_view object) 
     std::string sentence = "cannot ";
     sentence.append(action).append(" ").append(object).append(": ");
     return disk_fail(kind_of(error), sentence + std::generic_category().message(error));
+}
+
+// Whatever the reason: of what was written nobody knows how much has reached the disk, and nobody may ask
+// again.
+std::unexpected<Error> sync_failed(std::string_view object) {
+    auto error = failed("sync", object).error();
+    return disk_fail(DiskFailure::broken, std::move(error.detail));
 }
 
 template <class Call>
@@ -176,7 +185,7 @@ Status KernelFile::write_at(std::int64_t position, std::span<const Bytes> parts)
 }
 
 Status KernelFile::sync_data() {
-    if (retry_interrupted([&] { return ::fdatasync(fd()); }) < 0) return failed("sync", path_);
+    if (retry_interrupted([&] { return ::fdatasync(fd()); }) < 0) return sync_failed(path_);
     return {};
 }
 
@@ -273,7 +282,7 @@ Status KernelFiles::make_directories(const std::string& path) {
 Status KernelFiles::sync_directory(const std::string& path) {
     const auto fd = open_fd(path, O_RDONLY | O_DIRECTORY);
     if (!fd) return failed("open the directory", path);
-    if (retry_interrupted([&] { return ::fsync(fd.get()); }) < 0) return failed("sync the directory", path);
+    if (retry_interrupted([&] { return ::fsync(fd.get()); }) < 0) return sync_failed(path);
     return {};
 }
 

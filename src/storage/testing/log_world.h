@@ -47,11 +47,13 @@ inline Slice make_batch(const TestBatch& batch, Offset base = Offset{0},
 struct RecordingObserver final : LogObserver, DirObserver {
     std::vector<Offset> written;
     std::vector<Offset> durable;
+    std::vector<Offset> taken_back;
     std::optional<Error> failed;
     int offline = 0;
     void on_written(Offset end) override { written.push_back(end); }
     void on_durable(Offset end) override { durable.push_back(end); }
     void on_failed(const Error& why) override { failed = why; }
+    void on_taken_back(Offset end) override { taken_back.push_back(end); }
     void on_directory_offline(const std::string&, const Error&) override { ++offline; }
 };
 

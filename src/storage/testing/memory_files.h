@@ -57,6 +57,8 @@ public:
     bool fail_writes = false;
     bool fail_syncs = false;
     bool fail_reads = false;
+    std::optional<std::size_t> room;  // so many more bytes may be written, then there is no space
+    bool fail_opens = false;          // there is no handle left
     std::int64_t writes = 0;
     std::int64_t syncs = 0;
     std::int64_t free = std::int64_t{1} << 40;
@@ -84,6 +86,7 @@ public:
     std::string text(const std::string& path) const { return std::string(as_text(nodes.at(path)->data)); }
 
     Result<Ref<io::File>> open(const std::string& path, io::OpenMode mode) override {
+        if (fail_opens) return io::disk_fail(io::DiskFailure::no_handles, path + ": no handle left");
         const auto found = nodes.find(path);
         const bool may_make = mode == io::OpenMode::create || mode == io::OpenMode::create_new;
         if (found != nodes.end() && mode == io::OpenMode::create_new)
@@ -185,6 +188,11 @@ inline Result<std::size_t> MemoryFile::read_at(std::int64_t position, MutableByt
 inline Status MemoryFile::write_at(std::int64_t position, std::span<const Bytes> parts) {
     if (files_->fail_writes) return io::disk_fail(io::DiskFailure::broken, "write made to fail");
     ++files_->writes;
+    for (const auto part : parts) {
+        if (files_->room && *files_->room < part.size())
+            return io::disk_fail(io::DiskFailure::no_space, "no space left");
+        if (files_->room) *files_->room -= part.size();
+    }
     auto at = static_cast<std::size_t>(position);
     for (const auto part : parts) {
         auto& data = node_->data;
