@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "io/disk_error.h"
 #include "storage/clean_marker.h"
+#include "storage/segment_recovery.h"
 
 namespace gregor::storage {
 namespace {
@@ -18,7 +19,6 @@ namespace {
 constexpr const char* k_lock_file = ".lock";
 constexpr const char* k_clean_shutdown_file = ".kafka_cleanshutdown";
 constexpr std::string_view k_remote_cache_directory = "remote-log-index-cache";
-constexpr std::string_view k_metadata_topic = "__cluster_metadata";
 constexpr std::uint64_t k_reserved_directory_ids = 100;
 
 // One sentence about a directory that cannot be used, with what to do about it.
@@ -128,10 +128,10 @@ OffsetCheckpoint read_or_empty(io::FileSystem& files, const LogDir& directory, c
     return {};
 }
 
-Status list_partitions(io::FileSystem& files, LogDir& directory, bool holds_metadata) {
+Status list_folders(io::FileSystem& files, LogDir& directory, bool holds_metadata) {
     for (const auto& entry : TRY(files.list(directory.path))) {
         if (!entry.is_directory || entry.name == k_remote_cache_directory) continue;
-        const auto name = parse_directory_name(entry.name);
+        auto name = parse_directory_name(entry.name);
         const auto path = join_path(directory.path, entry.name);
         if (!name)
             return refuse(
@@ -139,11 +139,29 @@ Status list_partitions(io::FileSystem& files, LogDir& directory, bool holds_meta
         if (name->partition.topic == k_metadata_topic && !holds_metadata)
             return refuse(fmt::format(
                 "{} lies outside of metadata.log.dir; move it there or correct the setting", path));
+        if (name->kind == DirectoryKind::live) {
+            directory.live.push_back(std::move(name->partition));
+            continue;
+        }
         auto topic_id = read_partition_metadata(files, path);
         if (!topic_id) LOG_WARN("partition_metadata_ignored", path, topic_id.error().detail);
-        directory.partitions.push_back({path, *name, topic_id ? *topic_id : std::nullopt});
+        directory.others.push_back({path, std::move(*name), topic_id ? *topic_id : std::nullopt});
     }
+    std::ranges::sort(directory.live);
     return {};
+}
+
+// Our own state is disposable: damaged, it is as good as none.
+void read_marks_and_stamp(io::FileSystem& files, LogDir& directory) {
+    auto marks = read_marks(files, join_path(directory.path, k_marks_file));
+    auto stamp = read_stamp(files, join_path(directory.path, k_stamp_file));
+    if (marks && stamp) {
+        directory.marks = std::move(*marks);
+        directory.stamp = std::move(*stamp);
+        return;
+    }
+    directory.marks_are_void = true;
+    LOG_WARN("marks_ignored", directory.path, (marks ? stamp.error() : marks.error()).detail);
 }
 
 Status begin_directory(io::FileSystem& files, LogDir& directory, bool holds_metadata) {
@@ -152,7 +170,8 @@ Status begin_directory(io::FileSystem& files, LogDir& directory, bool holds_meta
     directory.log_start_offsets = read_or_empty(files, directory, k_log_start_file);
     directory.high_watermarks = read_or_empty(files, directory, k_high_watermark_file);
     directory.cleaner_offsets = read_or_empty(files, directory, k_cleaner_file);
-    return list_partitions(files, directory, holds_metadata);
+    read_marks_and_stamp(files, directory);
+    return list_folders(files, directory, holds_metadata);
 }
 
 Uuid draw_directory_id(io::Random& random, const std::set<Uuid>& taken) {
@@ -258,38 +277,42 @@ Status LogDirs::begin(io::FileSystem& files) {
 Status LogDirs::finish_moves(io::FileSystem& files) {
     if (std::ranges::any_of(directories_, [](const LogDir& each) { return each.failed.has_value(); }))
         return {};
-    std::set<PartitionName> live;
-    for (const auto& directory : directories_) {
-        for (const auto& partition : directory.partitions) {
-            if (partition.name.kind == DirectoryKind::live) live.insert(partition.name.partition);
-        }
-    }
     for (auto& directory : directories_) {
-        for (auto& partition : directory.partitions) {
-            if (partition.name.kind != DirectoryKind::future || live.contains(partition.name.partition))
+        std::vector<OtherFolder> others;
+        for (auto& folder : directory.others) {
+            if (folder.name.kind != DirectoryKind::future || directory_of(folder.name.partition)) {
+                others.push_back(std::move(folder));
                 continue;
-            const auto path = join_path(directory.path, partition.name.partition.to_string());
-            TRY_STATUS(files.rename(partition.path, path));
+            }
+            const auto path = join_path(directory.path, folder.name.partition.to_string());
+            TRY_STATUS(files.rename(folder.path, path));
             TRY_STATUS(files.sync_directory(directory.path));
             LOG_INFO("partition_move_finished", path);
-            partition.path = path;
-            partition.name.kind = DirectoryKind::live;
+            directory.live.insert(std::ranges::upper_bound(directory.live, folder.name.partition),
+                                  folder.name.partition);
         }
+        directory.others = std::move(others);
     }
     return {};
 }
 
 Status LogDirs::check_duplicates() const {
-    std::map<std::pair<PartitionName, DirectoryKind>, std::string> seen;
-    for (const auto& directory : directories_) {
-        for (const auto& partition : directory.partitions) {
-            const auto kind = partition.name.kind;
-            if (kind != DirectoryKind::live && kind != DirectoryKind::future) continue;
-            const auto [other, is_new] =
-                seen.emplace(std::pair(partition.name.partition, kind), partition.path);
-            if (!is_new)
-                return refuse(fmt::format("{} and {} hold the same partition; move one of them away",
-                                          other->second, partition.path));
+    const auto refuse_both = [](const std::string& one, const std::string& other) {
+        return refuse(fmt::format("{} and {} hold the same partition; move one of them away", one, other));
+    };
+    std::map<PartitionName, std::string> futures;
+    for (std::size_t i = 0; i < directories_.size(); ++i) {
+        for (const auto& folder : directories_[i].others) {
+            if (folder.name.kind != DirectoryKind::future) continue;
+            const auto [other, is_new] = futures.emplace(folder.name.partition, folder.path);
+            if (!is_new) return refuse_both(other->second, folder.path);
+        }
+        for (std::size_t other = 0; other < i; ++other) {
+            for (const auto& partition : directories_[i].live) {
+                if (std::ranges::binary_search(directories_[other].live, partition))
+                    return refuse_both(join_path(directories_[other].path, partition.to_string()),
+                                       join_path(directories_[i].path, partition.to_string()));
+            }
         }
     }
     return {};
@@ -297,6 +320,42 @@ Status LogDirs::check_duplicates() const {
 
 bool is_marked_clean(io::FileSystem& files, const std::string& directory) {
     return files.stat(join_path(directory, k_clean_shutdown_file)).has_value();
+}
+
+std::optional<std::size_t> LogDirs::directory_of(const PartitionName& partition) const {
+    for (std::size_t i = 0; i < log_directories_; ++i)
+        if (std::ranges::binary_search(directories_[i].live, partition)) return i;
+    return std::nullopt;
+}
+
+void LogDirs::claim_marks(std::optional<Uuid> last_incarnation) {
+    last_incarnation_ = last_incarnation;
+    for (auto& directory : directories_) {
+        const bool is_ours = last_incarnation && !directory.marks_are_void &&
+                             std::ranges::find(directory.stamp, *last_incarnation) != directory.stamp.end();
+        if (is_ours) continue;
+        if (!directory.marks.empty()) LOG_INFO("marks_are_void", directory.path, directory.marks.size());
+        directory.marks.clear();
+        directory.marks_are_void = true;
+    }
+}
+
+// The old marks go first, if they are void: the new stamp must not make them valid again.
+Status LogDirs::stamp(io::FileSystem& files, Uuid incarnation) {
+    for (std::size_t i = 0; i < log_directories_; ++i) {
+        auto& directory = directories_[i];
+        if (directory.failed) continue;
+        directory.stamp = {incarnation};
+        if (directory.marks_are_void) {
+            TRY_STATUS(remove_if_there(files, join_path(directory.path, k_marks_file)));
+            TRY_STATUS(files.sync_directory(directory.path));
+        } else if (last_incarnation_) {
+            directory.stamp.push_back(*last_incarnation_);
+        }
+        const auto file = stamp_file(join_path(directory.path, k_stamp_file), directory.stamp);
+        TRY_STATUS(write_files_atomically(files, {file}));
+    }
+    return {};
 }
 
 Status LogDirs::mark_clean(io::FileSystem& files, std::size_t directory, std::int64_t broker_epoch) {

@@ -42,12 +42,14 @@ private:
     void rebuild_txn_indexes_from(Offset base);
     std::size_t first_to_recover() const;
     void take_active(OpenedSegment opened);
+    const LogMark* mark_of(Offset base) const;
 
     io::FileSystem& files_;
     const LoadRequest& request_;
     LoadedLog log_;
     std::vector<EpochStart> stored_epochs_;
     std::optional<Offset> txn_indexes_from_;  // of segments from here on, in need of being written again
+    Offset txn_indexes_sound_below_;          // but for what they say of markers below
     bool distrust_all_ = false;  // the epoch file is lost: read every batch to know the epochs again
     std::vector<SmallFile> new_files_;
     bool folder_changed_ = false;  // and not fsynced yet
@@ -116,14 +118,15 @@ void Loader::take_active(OpenedSegment opened) {
 }
 
 Status Loader::rebuild_indexes(Segment& segment) {
-    const auto modified_ms = segment.modified_ms;
+    const auto before = segment;
     auto known = log_.epochs;  // older batches teach nothing that a good epoch file does not know
     auto& epochs = distrust_all_ ? log_.epochs : known;
     const auto rebuilt = TRY(recover_segment(
         files_, request_.directory, segment.base, request_.config,
         {.may_cut = false, .durable_end = Offset{std::numeric_limits<std::int64_t>::max()}}, epochs));
     segment = rebuilt.segment;
-    segment.modified_ms = modified_ms;
+    segment.modified_ms = before.modified_ms;
+    segment.txn_entries = before.txn_entries;
     ++log_.report.indexes_rebuilt;
     LOG_WARN("segment_indexes_rebuilt", request_.directory, segment.base.value());
     return {};
@@ -154,16 +157,29 @@ Status Loader::open_segments() {
     return first < log_.segments.size() ? recover_from(first) : Status{};
 }
 
+const LogMark* Loader::mark_of(Offset base) const {
+    const bool is_good = request_.mark && request_.mark->base == base && !distrust_all_ &&
+                         request_.mark->topic_id == log_.topic_id;
+    return is_good ? &*request_.mark : nullptr;
+}
+
 // Verifies all segments from `first` on. Behind a cut nothing can be trusted: later segments go.
 Status Loader::recover_from(std::size_t first) {
     rebuild_txn_indexes_from(log_.segments[first].base);
     for (auto i = first; i < log_.segments.size(); ++i) {
         const auto before = log_.segments[i];
-        const auto opened = TRY(recover_segment(
-            files_, request_.directory, before.base, request_.config,
-            {.durable_end = request_.recovery_point, .is_last = i + 1 == log_.segments.size()}, log_.epochs));
+        const auto opened = TRY(recover_segment(files_, request_.directory, before.base, request_.config,
+                                                {.durable_end = request_.recovery_point,
+                                                 .is_last = i + 1 == log_.segments.size(),
+                                                 .mark = i == first ? mark_of(before.base) : nullptr},
+                                                log_.epochs));
         ++log_.report.segments_recovered;
-        log_.report.bytes_scanned += before.size;
+        log_.report.bytes_scanned += opened.bytes_scanned;
+        if (opened.from_mark) {
+            REACHED("recovered_from_mark");
+            log_.mark = request_.mark;
+            txn_indexes_sound_below_ = request_.mark->end;
+        }
         log_.report.bytes_truncated += opened.bytes_truncated;
         if (opened.bytes_truncated > 0) {
             LOG_WARN("log_tail_cut", request_.directory, opened.next_offset.value(), opened.bytes_truncated);
@@ -177,13 +193,12 @@ Status Loader::recover_from(std::size_t first) {
             log_.segments.pop_back();
             ++log_.report.segments_removed;
         }
-        if (i + 1 == log_.segments.size()) {
+        if (i + 1 == log_.segments.size())
             take_active(opened);
-            log_.segments.back().modified_ms = before.modified_ms;
-        } else {
+        else
             log_.segments[i] = opened.segment;
-            log_.segments[i].modified_ms = before.modified_ms;
-        }
+        log_.segments[i].modified_ms = before.modified_ms;
+        log_.segments[i].txn_entries = before.txn_entries;
     }
     folder_changed_ = true;  // an earlier start may have removed or made files and died before its fsync
     return {};
@@ -193,6 +208,8 @@ Status Loader::start_over_at(Offset offset) {
     for (const auto& segment : log_.segments)
         TRY_STATUS(remove_segment(files_, request_.directory, segment.base));
     log_.epochs.clear();
+    log_.mark.reset();
+    txn_indexes_sound_below_ = Offset{0};
     TRY_STATUS(create_segment(files_, request_.directory, offset));
     OpenedSegment fresh{.segment = {.base = offset, .modified_ms = request_.now_ms},
                         .active = {.rule = IndexRule(request_.config.index_interval_bytes)},
@@ -205,6 +222,7 @@ Status Loader::start_over_at(Offset offset) {
 
 Status Loader::truncate(Offset end) {
     if (end >= log_.log_end_offset) return {};
+    log_.mark.reset();
     if (log_.segments.front().base > end) return start_over_at(end);
     while (log_.segments.back().base > end ||
            (log_.segments.back().base == end && log_.segments.size() > 1)) {
@@ -234,7 +252,11 @@ Status Loader::settle_offsets() {
 }
 
 Status Loader::settle_epochs() {
-    log_.epochs.truncate_from_end(log_.log_end_offset);
+    // An epoch that has begun and written nothing yet: its leader would only begin it again.
+    const bool is_begun = !log_.epochs.entries().empty() && log_.epochs.entries() == stored_epochs_ &&
+                          log_.epochs.entries().back().start == log_.log_end_offset &&
+                          log_.report.bytes_truncated == 0 && !request_.truncate_to;
+    if (!is_begun) log_.epochs.truncate_from_end(log_.log_end_offset);
     log_.epochs.truncate_from_start(log_.log_start_offset);
     const auto path = join_path(request_.directory, k_epoch_file);
     if (log_.epochs.entries() == stored_epochs_ && files_.stat(path)) return {};
@@ -258,6 +280,7 @@ Status Loader::check_txn_indexes() {
         if (txn_indexes_from_ && segment.base >= *txn_indexes_from_) return {};
         if (TRY(txn_index_looks_sane(files_, request_.directory, segment))) continue;
         LOG_WARN("transaction_index_rebuilt", request_.directory, segment.base.value());
+        txn_indexes_sound_below_ = Offset{0};
         rebuild_txn_indexes_from(segment.base);
     }
     return {};
@@ -275,6 +298,7 @@ Result<LoadedLog> Loader::load() {
         TRY(load_producers(files_, {.directory = request_.directory,
                                     .segments = log_.segments,
                                     .txn_indexes_from = txn_indexes_from_,
+                                    .txn_indexes_sound_below = txn_indexes_sound_below_,
                                     .log_start = log_.log_start_offset,
                                     .log_end = log_.log_end_offset,
                                     .clean = request_.clean && !request_.truncate_to,

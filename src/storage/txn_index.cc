@@ -83,15 +83,15 @@ Result<std::vector<AbortedTxn>> read_txn_index(io::FileSystem& files, const std:
 }
 
 Status write_txn_index(io::FileSystem& files, const std::string& directory, Offset base,
-                       std::span<const AbortedTxn> entries) {
+                       std::span<const AbortedTxn> entries, std::int64_t kept) {
     const auto path = segment_path(directory, base, k_txn_index_extension);
-    if (entries.empty()) return remove_if_there(files, path);
+    if (entries.empty() && kept == 0) return remove_if_there(files, path);
     std::vector<std::byte> bytes;
     for (const auto& entry : entries) append_entry(bytes, entry);
     const auto file = TRY(files.open(path, io::OpenMode::create));
     const Bytes contents = bytes;
-    TRY_STATUS(file->truncate(0));
-    TRY_STATUS(file->write_at(0, std::span(&contents, 1)));
+    TRY_STATUS(file->truncate(kept * k_entry_bytes));
+    if (!contents.empty()) TRY_STATUS(file->write_at(kept * k_entry_bytes, std::span(&contents, 1)));
     return file->sync_data();
 }
 

@@ -38,9 +38,10 @@ Result<AbortedTxn> decode_txn_entry(Bytes entry);
 // All of them; none when there is no such file. A torn entry at the end is ignored.
 Result<std::vector<AbortedTxn>> read_txn_index(io::FileSystem& files, const std::string& directory,
                                                Offset base);
-// Makes the file hold exactly these; without any there is no file. Synced.
+// Makes the file hold exactly these, behind the first `kept` that it has; without any there is no file.
+// Synced.
 Status write_txn_index(io::FileSystem& files, const std::string& directory, Offset base,
-                       std::span<const AbortedTxn> entries);
+                       std::span<const AbortedTxn> entries, std::int64_t kept = 0);
 // One more, as entry `number`; the file is made when it is missing. Synced.
 Status append_txn_index(io::FileSystem& files, const std::string& directory, Offset base, std::int64_t number,
                         const AbortedTxn& entry);
