@@ -54,7 +54,8 @@ Result<node::NodeConfig> simulated_node_config(const std::string& host, std::uin
     set("group.consumer.assignment.interval.ms", prng.chance(1, 2) ? "0" : "1000");
     set("max.incremental.fetch.session.cache.slots", "3");
     set("gregor.memory.bytes", "33554432");  // the smallest
-    set("max.connections", "200");           // so that connections are counted
+    set("gregor.partition.idle.ms", std::to_string(10 + prng.below(3'000)));
+    set("max.connections", "200");  // so that connections are counted
     set("transaction.state.log.num.partitions", std::to_string(1 + prng.below(3)));
     return node::make_config(TRY(node::Settings::make("", properties)));
 }

@@ -179,6 +179,12 @@ bool Partition::is_at_rest() const {
     return closed_ == ErrorCode::none && !is_waited_for && log_->is_at_rest();
 }
 
+bool Partition::is_at_rest() const {
+    const bool is_waited_for =
+        !watches_.empty() || !waiting_for_commit_.empty() || !waiting_for_written_.empty();
+    return closed_ == ErrorCode::none && !is_waited_for && log_->is_at_rest();
+}
+
 void Partition::unwatch(ShardId home, std::uint64_t fetch) { watches_.erase({home, fetch}); }
 
 void Partition::close(ErrorCode error) {

@@ -97,6 +97,9 @@ public:
     // Nobody waits here, and nothing is under way.
     bool is_at_rest() const;
 
+    // Nobody waits here, and nothing is under way.
+    bool is_at_rest() const;
+
     // Registers the watch, or fires it at once when there already is more than it has seen.
     void watch(const FetchWatch& watch);
     void unwatch(ShardId home, std::uint64_t fetch);

@@ -89,6 +89,10 @@ std::size_t ReplicaShard::max_batch_bytes(const TopicPartitionId& id) const {
 void ReplicaShard::on_progress(Partition& partition) {
     not_checkpointed_.insert(partition.id());
     if (partition.log().config().cleanup_compact) schedule_cleaning();
+    schedule_checkpoint();
+}
+
+void ReplicaShard::schedule_checkpoint() {
     if (checkpoint_scheduled_ || stopped_) return;
     checkpoint_scheduled_ = true;
     ports_.executor.call_at(ports_.clock.now() + config_.checkpoint_interval, [this] {
@@ -110,7 +114,7 @@ CheckpointEntry ReplicaShard::checkpoint_entry(Partition& partition, const Slot&
 }
 
 void ReplicaShard::send_checkpoint() {
-    std::vector<CheckpointEntry> entries;
+    auto entries = std::exchange(last_entries_, {});
     for (const auto& id : std::exchange(not_checkpointed_, {})) {
         const auto slot = slots_.find(id);
         if (slot == slots_.end() || slot->second.partition == nullptr) continue;
@@ -158,6 +162,8 @@ void ReplicaShard::on_disk_error(const TopicPartitionId& id, const Error& why) {
 void ReplicaShard::check_invariants() const {
     for (const auto& [id, slot] : slots_) {
         ASSERT((slot.state == SlotState::loaded) == (slot.partition != nullptr));
+        ASSERT((slot.state == SlotState::loaded) == loaded_.contains(id));
+        ASSERT((slot.state == SlotState::letting_go) == letting_go_.contains(id));
         if (slot.partition != nullptr) slot.partition->check_invariants();
     }
     for (const auto& [id, wait] : append_waits_) ASSERT(wait.pending_count > 0);

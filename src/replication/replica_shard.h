@@ -46,6 +46,7 @@ struct ReplicaShardConfig {
     Duration initial_task_delay = Duration::seconds(30);         // before the first round of upkeep
     Duration retention_check_interval = Duration::seconds(300);  // between rounds
     Duration producer_expiration_interval = Duration::seconds(600);
+    Duration idle_partition_after = Duration::seconds(60);  // unused for so long, it is let go
 };
 
 // Which shard owns a partition: the same for its log, its leader state and its coordinator shard.
@@ -150,7 +151,7 @@ public:
     void check_invariants() const;
 
 private:
-    enum class SlotState : std::uint8_t { unloaded, loading, loaded, failed };
+    enum class SlotState : std::uint8_t { unloaded, loading, loaded, letting_go, failed };
     struct Slot {
         std::unique_ptr<Partition> partition;
         std::uint32_t directory = 0;
@@ -158,6 +159,13 @@ private:
         bool has_folder = false;    // of its own; else the load makes one
         bool is_misplaced = false;  // its folder is not where the controller thinks, or it is another topic's
         bool is_unchecked = false;  // the start took it on trust: whoever serves from it looks at checksums
+        bool was_loaded = false;    // by this process: what follows is newer than what the start found
+        bool is_sound = false;      // and closed in order: the next load is as after a clean stop
+        bool was_used = false;      // since the last look at idle partitions
+        Offset log_start{};
+        Offset recovery_point{};
+        Offset clean_end{};
+        std::int64_t upkeep_ms = 0;  // wall clock: before, there is nothing to do for one that is not loaded
         std::string deleted_topic;  // its name, once it is gone from the image: opened only to be removed
     };
     // An append of a client that has no room in the writer's queue yet.
@@ -181,12 +189,6 @@ private:
         std::unique_ptr<Partition> partition{};    // from closing on
         bool is_cancelled = false;
         std::optional<std::uint32_t> next_target{};  // once it has ended, one way or the other
-    };
-    // How a log is opened again that was closed for a move.
-    struct Reload {
-        Offset end;
-        Offset log_start;
-        Offset clean_end;
     };
     struct LoadWait {
         std::size_t missing = 0;
@@ -262,7 +264,6 @@ private:
     void swap_for_move(const TopicPartitionId& id);
     void on_swapped(const TopicPartitionId& id, const std::string& condemned, const Status& status);
     void end_move(const TopicPartitionId& id, bool is_moved);
-    void bury(std::unique_ptr<Partition> partition);
     void report_gone(std::uint32_t directory, const storage::PartitionName& name);
     void resume_move(const TopicPartitionId& id);
     void discard_orphaned_futures();
@@ -275,7 +276,19 @@ private:
     bool must_wait_for_load(const TopicPartitionId& id) const;
     void finish_load_waits(const TopicPartitionId& id);
     void load_next_of_all();
+    void take_loaded(const TopicPartitionId& id, Slot& slot, std::unique_ptr<Partition> partition);
+    void wait_for_load(const std::vector<TopicPartitionId>& partitions, io::Task task);
+    std::map<TopicPartitionId, Slot>::iterator next_slot(std::optional<TopicPartitionId>& cursor);
     void on_log_closed(const TopicPartitionId& id, const Status& status);
+    // replica_shard_idle.cc: partitions that nobody uses
+    void watch_for_idle();
+    void look_for_idle();
+    bool may_let_go(const TopicPartitionId& id, const Slot& slot) const;
+    void let_go_unless_used(const TopicPartitionId& id);
+    void let_go(const TopicPartitionId& id, Slot& slot);
+    void on_let_go(const TopicPartitionId& id, const Status& status);
+    void remember(Slot& slot, const storage::Log& log, bool is_sound) const;
+    void bury(std::unique_ptr<Partition> partition);
     // replica_shard_check.cc: what a start after a kill took on trust
     void check_next();
     void continue_check(const TopicPartitionId& id, std::unique_ptr<storage::FolderCheck> check);
@@ -321,6 +334,7 @@ private:
     ErrorCode error_of_missing(const TopicPartitionId& id) const;
     storage::PartitionName name_of(const TopicPartitionId& id) const;
     CheckpointEntry checkpoint_entry(Partition& partition, const Slot& slot) const;
+    void schedule_checkpoint();
     void send_checkpoint();
 
     io::ShardPorts ports_;
@@ -339,6 +353,9 @@ private:
     bool has_image_ = false;
     std::map<TopicPartitionId, Slot> slots_;
     bool is_first_image_ = false;  // the one being applied: folders that are there belong to it
+    std::set<TopicPartitionId> loaded_;  // those slots
+    std::map<TopicPartitionId, std::unique_ptr<Partition>> letting_go_;
+    bool watching_for_idle_ = false;
     std::map<TopicPartitionId, std::unique_ptr<Partition>> removing_;
     std::vector<std::unique_ptr<Partition>> dead_;
     std::map<storage::PartitionName, std::set<TopicPartitionId>>
@@ -348,9 +365,10 @@ private:
     std::map<std::uint64_t, LoadWait> load_waits_;
     std::map<std::uint64_t, AppendWait> append_waits_;
     std::set<TopicPartitionId> not_checkpointed_;
+    std::vector<CheckpointEntry> last_entries_;  // of partitions that are not loaded any more
     bool checkpoint_scheduled_ = false;
     std::uint64_t next_wait_ = 1;
-    std::set<TopicPartitionId> to_load_;
+    std::optional<TopicPartitionId> last_background_load_;  // they follow the order of the slots
     std::size_t loads_in_flight_ = 0;
     io::Task all_loaded_;
     std::optional<TopicPartitionId> last_checked_;  // in the order of the slots
@@ -365,15 +383,16 @@ private:
     static constexpr std::string_view k_move_rate = "replica.alter.log.dirs.io.max.bytes.per.second";
     DirectoryAssigner assign_directories_ = [](const auto&, Completion<Status> done) { done({}); };
     std::map<TopicPartitionId, Move> moves_;
-    std::map<TopicPartitionId, Reload> reloads_;
     std::map<storage::PartitionName, std::uint32_t> preferred_;  // by those who do not exist yet
     std::map<TopicPartitionId, std::uint32_t> planned_;          // of new ones of all shards
     std::vector<DirectoryAssignment> unassigned_;                // to be told at the end of the turn
     // Copies that were under way when the node stopped: where to, and their folders.
     std::map<TopicPartitionId, std::pair<std::uint32_t, std::string>> futures_at_start_;
     storage::Trash trash_;
-    std::vector<TopicPartitionId> to_retain_;  // of the round under way, last one first
+    std::optional<TopicPartitionId> last_retained_;  // of the round under way, in the order of the slots
+    std::optional<TopicPartitionId> retaining_;
     bool is_retaining_ = false;
+    bool loaded_to_retain_ = false;  // the one under way
     bool cleaning_scheduled_ = false;
     std::optional<TopicPartitionId> cleaning_;               // the partition under way
     std::map<TopicPartitionId, Instant> uncleanable_until_;  // those that failed

@@ -124,7 +124,7 @@ void ReplicaShard::make_room_for(const TopicPartitionId& id, const storage::Part
     const auto path = path_of(slot);
     const auto hex = fmt::format("{:016x}{:016x}", ports_.random.next(), ports_.random.next());
     const auto stray = storage::suffixed_directory_name(name, hex, storage::DirectoryKind::stray);
-    slot.has_folder = slot.is_unchecked = slot.is_misplaced = false;
+    slot.has_folder = slot.is_unchecked = slot.is_misplaced = slot.was_loaded = false;
     if (const auto* partition = image_->partition(id.topic_id, id.partition))
         slot.directory = choose_directory(id, *partition);
     ports_.disk.submit(io::DiskLane{},
@@ -203,6 +203,7 @@ void ReplicaShard::drop_partition(const std::string& topic, const TopicPartition
     }
     if (slot.state == SlotState::loaded) {
         auto partition = std::move(slot.partition);
+        loaded_.erase(id);
         slots_.erase(found);
         return remove_loaded(id, std::move(partition));
     }

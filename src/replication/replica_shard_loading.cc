@@ -52,16 +52,15 @@ storage::LoadRequest ReplicaShard::load_request(const TopicPartitionId& id, cons
     const auto& directory = directories_of_node_.directories()[directories_[slot.directory].index];
     storage::LoadRequest request;
     request.directory = storage::join_path(directory.path, name.to_string());
-    request.create = true;
+    request.create = !slot.was_loaded;
     request.topic_id = id.topic_id;
     request.now_ms = ports_.clock.wall_clock_ms();
     request.config =
         topic_settings(*image_, name.topic, config_.broker_id, broker_configs_, config_.durability).log;
-    const auto reload = reloads_.find(id);
-    if (reload != reloads_.end()) {
-        request.clean = true;
-        request.recovery_point = reload->second.end;
-        request.log_start_offset = reload->second.log_start;
+    if (slot.was_loaded) {
+        request.clean = slot.is_sound;
+        request.recovery_point = slot.recovery_point;
+        request.log_start_offset = slot.log_start;
     } else if (slot.has_folder) {
         const auto offset_in = [&name](const storage::OffsetCheckpoint& checkpoint) {
             const auto found = checkpoint.find(name);
@@ -96,17 +95,22 @@ void ReplicaShard::on_loaded(const TopicPartitionId& id, Result<storage::LoadedL
         std::move(*loaded), config, storage::LogPorts{directory.writer, tail_, ports_.disk, decompressor_},
         *partition));
     const auto& cleaned = directories_of_node_.directories()[directory.index].cleaner_offsets;
-    if (const auto reload = reloads_.extract(id); !reload.empty()) {
-        partition->log().set_clean_end(reload.mapped().clean_end);
+    if (slot.was_loaded) {
+        partition->log().set_clean_end(slot.clean_end);
     } else if (const auto end = cleaned.find(name); slot.has_folder && end != cleaned.end()) {
         partition->log().set_clean_end(end->second);
     }
-    slot.has_folder = true;
+    slot.has_folder = slot.was_loaded = true;
     if (!slot.deleted_topic.empty()) {
         slots_.erase(found);
         remove_loaded(id, std::move(partition));
         return finish_load_waits(id);
     }
+    take_loaded(id, slot, std::move(partition));
+    finish_load_waits(id);
+}
+
+void ReplicaShard::take_loaded(const TopicPartitionId& id, Slot& slot, std::unique_ptr<Partition> partition) {
     const auto* topic = image_->topic(id.topic_id);
     if (const auto* entry = topic->partitions.find(id.partition)) {
         partition->lead(leadership_of(*topic, *entry));
@@ -114,7 +118,8 @@ void ReplicaShard::on_loaded(const TopicPartitionId& id, Result<storage::LoadedL
     }
     slot.partition = std::move(partition);
     slot.state = SlotState::loaded;
-    finish_load_waits(id);
+    loaded_.insert(id);
+    watch_for_idle();
 }
 
 void ReplicaShard::on_load_failed(const TopicPartitionId& id, const storage::PartitionName& name,
@@ -135,6 +140,12 @@ void ReplicaShard::on_load_failed(const TopicPartitionId& id, const storage::Par
 }
 
 void ReplicaShard::when_loaded(const std::vector<TopicPartitionId>& partitions, io::Task task) {
+    for (const auto& id : partitions)
+        if (const auto slot = slots_.find(id); slot != slots_.end()) slot->second.was_used = true;
+    wait_for_load(partitions, std::move(task));
+}
+
+void ReplicaShard::wait_for_load(const std::vector<TopicPartitionId>& partitions, io::Task task) {
     LoadWait wait{0, std::move(task)};
     const auto number = next_wait_++;
     for (const auto& id : partitions) {
@@ -176,24 +187,34 @@ void ReplicaShard::finish_load_waits(const TopicPartitionId& id) {
 void ReplicaShard::load_all(io::Task done) {
     ASSERT(all_loaded_ == nullptr);
     all_loaded_ = std::move(done);
-    for (const auto& [id, slot] : slots_) {
-        if (slot.state == SlotState::unloaded) to_load_.insert(id);
-    }
+    last_background_load_.reset();
     load_next_of_all();
 }
 
+// The slot behind the one that the cursor is at, which it moves to; slots come and go meanwhile.
+std::map<TopicPartitionId, ReplicaShard::Slot>::iterator ReplicaShard::next_slot(
+    std::optional<TopicPartitionId>& cursor) {
+    const auto next = cursor ? slots_.upper_bound(*cursor) : slots_.begin();
+    if (next != slots_.end()) cursor = next->first;
+    return next;
+}
+
 void ReplicaShard::load_next_of_all() {
-    while (loads_in_flight_ < k_background_loads_max && !to_load_.empty()) {
-        const auto id = *to_load_.begin();
-        to_load_.erase(to_load_.begin());
+    while (all_loaded_ != nullptr && loads_in_flight_ < k_background_loads_max) {
+        auto slot = next_slot(last_background_load_);
+        while (slot != slots_.end() && (slot->second.state != SlotState::unloaded || slot->second.is_sound))
+            slot = next_slot(last_background_load_);
+        if (slot == slots_.end()) break;
         ++loads_in_flight_;
-        when_loaded({id}, [this] {
+        wait_for_load({slot->first}, [this, id = slot->first] {
             --loads_in_flight_;
-            ports_.executor.post([this] { load_next_of_all(); });
+            ports_.executor.post([this, id] {
+                let_go_unless_used(id);
+                load_next_of_all();
+            });
         });
     }
-    if (to_load_.empty() && loads_in_flight_ == 0 && all_loaded_ != nullptr)
-        std::exchange(all_loaded_, nullptr)();
+    if (loads_in_flight_ == 0 && all_loaded_ != nullptr) std::exchange(all_loaded_, nullptr)();
 }
 
 void ReplicaShard::close(io::Task done) {
@@ -204,9 +225,10 @@ void ReplicaShard::close(io::Task done) {
     }
     for (auto& [id, slot] : slots_) {
         const auto& directory = directories_of_node_.directories()[directories_[slot.directory].index];
-        if (slot.state == SlotState::loaded) {
+        const bool is_sound = slot.was_loaded ? slot.is_sound : directory.was_clean;
+        if (slot.state == SlotState::loaded || slot.state == SlotState::letting_go) {
             to_close_.insert(id);
-        } else if (slot.state != SlotState::unloaded || !directory.was_clean) {
+        } else if (slot.state != SlotState::unloaded || !is_sound) {
             clean_.erase(directories_[slot.directory].index);  // not all of it was seen to be sound
         }
     }
@@ -215,6 +237,7 @@ void ReplicaShard::close(io::Task done) {
     }
     send_checkpoint();
     for (const auto& id : std::set(to_close_)) {
+        if (letting_go_.contains(id)) continue;  // closing already
         auto& partition = *slots_.find(id)->second.partition;
         partition.close(ErrorCode::not_leader_or_follower);
         partition.log().close([this, id](const Status& status) { on_log_closed(id, status); });

@@ -215,6 +215,7 @@ void ReplicaShard::close_for_move(const TopicPartitionId& id) {
     auto& slot = slots_.find(id)->second;
     auto& move = moves_.find(id)->second;
     slot.state = SlotState::loading;
+    loaded_.erase(id);
     move.partition = std::move(slot.partition);
     not_checkpointed_.erase(id);
     REACHED("partition_closed_for_a_move");
@@ -233,9 +234,7 @@ void ReplicaShard::on_flushed_for_move(const TopicPartitionId& id, const Status&
 void ReplicaShard::on_closed_for_move(const TopicPartitionId& id, const Status& status) {
     if (stopped_) return;
     auto& move = moves_.find(id)->second;
-    const auto& log = move.partition->log();
-    reloads_[id] = {
-        .end = log.log_end_offset(), .log_start = log.log_start_offset(), .clean_end = log.clean_end()};
+    remember(slots_.find(id)->second, move.partition->log(), status.has_value());
     if (!status) return end_move(id, false);
     const auto lane = directories_[move.target].writer->background_lane();
     ports_.disk.submit(lane, std::make_unique<CopyJob>(*this, id, std::move(move.copy), true));
@@ -306,12 +305,6 @@ void ReplicaShard::end_move(const TopicPartitionId& id, bool is_moved) {
     }
     start_load(id, slot);
     if (is_moved) start_next_move(id, move.next_target);
-}
-
-// Its log may be calling us: it goes in a later turn.
-void ReplicaShard::bury(std::unique_ptr<Partition> partition) {
-    dead_.push_back(std::move(partition));
-    ports_.executor.post([this] { dead_.clear(); });
 }
 
 void ReplicaShard::report_gone(std::uint32_t directory, const storage::PartitionName& name) {

@@ -263,6 +263,17 @@ public:
             check();
         }
     }
+    // What is due, without its consequences.
+    void fire_timers() {
+        for (const auto& site : sites_) site->executor.fire_until(clock.at);
+    }
+    template <class Check>
+    void advance_steps(Duration span, Check check_step) {
+        for (auto left = span; left > Duration{}; left = left - Duration::seconds(5)) {
+            advance(Duration::seconds(5));
+            check_step();
+        }
+    }
     void advance(Duration span) {
         clock.at = clock.at + span;
         for (const auto& site : sites_) site->executor.fire_until(clock.at);

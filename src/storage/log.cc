@@ -7,6 +7,14 @@
 #include "storage/recovery.h"
 
 namespace gregor::storage {
+namespace {
+
+// Past that span; never, when the clock does not reach so far.
+std::int64_t later(std::int64_t from_ms, std::int64_t span_ms) {
+    return from_ms > k_forever - 1 - span_ms ? k_forever : from_ms + span_ms + 1;
+}
+
+}  // namespace
 
 Log::Log(LoadedLog loaded, LogConfig config, LogPorts ports, LogObserver& observer)
     : config_(config), ports_(std::move(ports)), observer_(&observer), tail_(ports_.tail) {
@@ -61,6 +69,31 @@ void Log::update_config(const LogConfig& config) {
     active_.rule.set_interval(config.index_interval_bytes);
     // What was answered from the page cache must not stay behind what is answered from disk.
     if (now_durable && !failed_) flush([](const Status&) {});
+}
+
+bool Log::is_at_rest() const {
+    const bool is_busy = closed_ || failed_ || truncating_ || swapping_ || marking_ || !pending_.empty();
+    return !is_busy && unsynced_segments_.empty() && !producers_.first_unstable_offset() &&
+           verifications_.size() == 0;
+}
+
+std::int64_t Log::upkeep_due_ms(std::int64_t now_ms) const {
+    const auto& oldest = segments_.front();
+    if (segments_.size() == 1 && oldest.size == 0) return k_forever;
+    if (segments_.size() > 1 && segments_[1].base <= log_start_) return now_ms;
+    auto due = k_forever;
+    if (config_.cleanup_delete && config_.retention_bytes >= 0 &&
+        size_bytes() - oldest.size >= config_.retention_bytes)
+        due = now_ms;
+    if (config_.cleanup_delete && config_.retention_ms >= 0) {
+        const auto largest = oldest.max_timestamp >= 0 ? oldest.max_timestamp : oldest.modified_ms;
+        due = std::min(due, later(largest, config_.retention_ms));
+    }
+    const bool is_dirty = config_.cleanup_compact && segments_.back().base > clean_end();
+    if (is_dirty && config_.min_compaction_lag_ms > 0)
+        due = std::min(due, later(now_ms, config_.min_compaction_lag_ms));
+    if (is_dirty) due = std::min(due, later(now_ms, config_.max_compaction_lag_ms));
+    return due;
 }
 
 std::vector<ActiveProducer> Log::active_producers() const {

@@ -237,6 +237,11 @@ public:
 
     void roll(std::int64_t now_ms);       // closes the active segment and opens another, unless it is empty
     void flush(Completion<Status> done);  // everything appended so far, and its indexes
+    // Nothing is under way, nobody's transaction is open or about to be: it may be closed and loaded again
+    // later.
+    bool is_at_rest() const;
+    // When retention or compaction may find something to do although nothing is appended; k_forever: never.
+    std::int64_t upkeep_due_ms(std::int64_t now_ms) const;
     // Flush and snapshot, so that Kafka may call the directory clean. The log takes no more calls.
     void close(Completion<Status> done);
     // Renames the directory to "<name>.<unique_hex>-delete", durably, then removes it in the background. The
