@@ -47,8 +47,9 @@ class Campaign:
     def wait_for_readers(self) -> None:
         """Where there are few rounds, the groups must be there before the first."""
         deadline = time.monotonic() + PROGRESS_LIMIT_S
-        while not all(reader.committed for reader in self.readers):
-            expect(time.monotonic() < deadline, f"the groups commit nothing in {PROGRESS_LIMIT_S} s")
+        while late := [reader for reader in self.readers if not reader.committed]:
+            expect(time.monotonic() < deadline, f"no commit in {PROGRESS_LIMIT_S} s: "
+                                                f"{[(reader.group, reader.records, reader.last_error) for reader in late]}")
             time.sleep(0.05)
 
     # ---------------------------------------------------------------- rounds
@@ -154,8 +155,8 @@ def read_partition(address: str, topic: str, partition: int) -> list[bytes]:
 
 
 def rounds(campaign: Campaign, count: int) -> None:
-    campaign.start()
     try:
+        campaign.start()
         for number in range(count):
             campaign.round()
             say(f"round {number + 1} of {count}: {campaign.acknowledged()} records acknowledged")

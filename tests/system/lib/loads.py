@@ -18,6 +18,8 @@ from lib import peer_tool
 
 ANSWER_LIMIT_S = 120
 WAITING_MAX = 2000  # messages of a writer without an answer
+# Writers that never pause keep the interpreter's lock to themselves, and readers of the same process get nowhere.
+BURST, PAUSE_S = 50, 0.02
 SIZE_MAX = 700
 
 
@@ -80,9 +82,10 @@ class ConfluentWriter(Writer):
 
     def run(self) -> None:
         while not self.stopping.is_set():
-            if len(self.producer) < WAITING_MAX:
+            for _ in range(min(BURST, WAITING_MAX - len(self.producer))):
                 self.send(*self.next_message())
-            self.producer.poll(0.0005)
+            self.stopping.wait(PAUSE_S)
+            self.producer.poll(0)
         if remaining := self.producer.flush(ANSWER_LIMIT_S):
             self.errors.append(f"{remaining} messages never answered")
 
@@ -158,6 +161,7 @@ class Reader(threading.Thread):
         self.position: dict[int, int] = {}      # of this assignment
         self.records = 0
         self.errors: list[str] = []
+        self.last_error: Exception | None = None  # that the client raised and that was tried again
         self.stopping = threading.Event()
 
     def on_record(self, partition: int, offset: int, value: bytes) -> None:
@@ -209,8 +213,9 @@ class ConfluentReader(Reader):
         try:
             done = self.consumer.commit(offsets=[TopicPartition(self.topic, partition, offset)
                                                  for partition, offset in offsets.items()], asynchronous=False)
-        except KafkaException:
-            return  # the broker is down, or the group has moved on
+        except KafkaException as error:
+            self.last_error = error  # the broker is down, or the group has moved on
+            return
         self.on_committed({entry.partition: entry.offset for entry in done if entry.error is None})
 
 
