@@ -78,9 +78,32 @@ func (m *member) serve(ctx context.Context, generation *kafka.Generation, assign
 		})
 	}
 	if next >= 0 {
-		err = errors.Join(err, generation.CommitOffsets(map[string]map[int]int64{m.topic: {assigned.ID: next}}))
+		err = errors.Join(err, m.commit(generation, assigned.ID, next))
 	}
 	if err != nil { // the next owner reads again what was not committed
 		fmt.Fprintf(os.Stderr, "partition %d: %v\n", assigned.ID, err)
 	}
+}
+
+// commit asks over the generation's own connection, which may be one to a broker that has restarted since: a member whose
+// generation ends before its next heartbeat learns of that only here, and asks once more over a new one.
+func (m *member) commit(generation *kafka.Generation, partition int, next int64) error {
+	lost := generation.CommitOffsets(map[string]map[int]int64{m.topic: {partition: next}})
+	if lost == nil || errors.As(lost, new(kafka.Error)) { // done, or refused by the broker
+		return lost
+	}
+	client := kafka.Client{Addr: kafka.TCP(addresses(m.bootstrap)...), Timeout: program.Patience}
+	answer, err := client.OffsetCommit(context.Background(), &kafka.OffsetCommitRequest{
+		GroupID:      generation.GroupID,
+		GenerationID: int(generation.ID),
+		MemberID:     generation.MemberID,
+		Topics:       map[string][]kafka.OffsetCommit{m.topic: {{Partition: partition, Offset: next}}},
+	})
+	if err != nil {
+		return errors.Join(lost, err)
+	}
+	for _, committed := range answer.Topics[m.topic] {
+		err = errors.Join(err, committed.Error)
+	}
+	return err
 }
