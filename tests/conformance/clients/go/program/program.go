@@ -119,11 +119,11 @@ func (p *program) consume(bootstrap string, given *arguments) error {
 
 func (p *program) member(bootstrap string, given *arguments) error {
 	options := MemberOptions{
-		Topic:       given.required("topic"),
-		Group:       given.required("group"),
-		Assignor:    given.choice("assignor", "range", "range", "cooperative", "broker"),
-		Session:     time.Duration(given.number("session_ms", given.optional("session_ms", "6000"))) * time.Millisecond,
-		Instance:    given.optional("instance", ""),
+		Topic:    given.required("topic"),
+		Group:    given.required("group"),
+		Assignor: given.choice("assignor", "range", "range", "cooperative", "broker"),
+		Session:  time.Duration(given.number("session_ms", given.optional("session_ms", "6000"))) * time.Millisecond,
+		Instance: given.optional("instance", ""),
 	}
 	count := given.number("count", given.optional("count", "-1"))
 	if err := given.done(); err != nil {
