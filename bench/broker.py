@@ -80,9 +80,11 @@ class Broker:
         return (first_metadata_answer(self.port, started + START_LIMIT_S) - started) * 1000
 
     def _write_properties(self, variant: Variant) -> Path:
-        """The peer's own sample with this run's ports and folder: the same file for every broker."""
+        """The peer's own sample with this run's ports and folder, and with Kafka's wait for more members before a first
+        rebalance: the same file for every broker."""
         text = (ROOT / "tools/peer/combined.properties").read_text()
         text = text.replace(":9092", f":{self.port}").replace(":9093", f":{self.port + 1}")
+        text = text.replace("rebalance.delay.ms=0", "rebalance.delay.ms=3000")
         text = re.sub(r"^log\.dirs=.*$", f"log.dirs={self.folder / 'data'}", text, flags=re.M)
         path = self.folder / "server.properties"
         path.write_text(text)

@@ -10,6 +10,7 @@ from pathlib import Path
 import groups
 from ballast import Ballast, drop_from_cache
 from broker import ROOT, Broker, Variant
+from members import Crowd, classic_crowd, consumer_crowd
 
 GREGOR = ROOT / "build/release/gregor"
 LOAD = ROOT / "build/release/load_bench"
@@ -21,6 +22,7 @@ COMMITTERS, COMMITS, COMMITTED_PARTITIONS = 64, 1_000, 6
 IDLE_GROUPS = 10_000
 STORED_PARTITIONS, STORED_ROUNDS = 100, 10_000  # a million offset records of one group
 PRODUCERS, TRANSACTIONS = 4, 250
+MEMBERS = 1_000
 GB = 1e9
 
 
@@ -41,6 +43,7 @@ class Turn:
             self.load("produce", "warm", total_bytes=self.args.mib << 19, producers=8)
             self.do(cells, random.sample(list(cells), len(cells)))
             self.do({"restart": self.restart, "offset_load": self.offset_load}, ["restart", "offset_load"])
+            self.do({"members": self.members}, ["members"])  # last, because of its thousand partitions
         finally:
             self.broker.stop()
         return self.measured
@@ -101,6 +104,20 @@ class Turn:
         self.broker.stop()
         with_s, with_cpu_s = self.start_until_loaded()
         self.measured |= {"offset_load_s": with_s - without_s, "offset_load_cpu": with_cpu_s - without_cpu_s}
+
+    def members(self) -> None:
+        """A large group of either protocol, from its members' first requests until it has settled."""
+        self.prepare_group("crowd", "crowd", MEMBERS)
+        port = self.args.port
+        for kind in ("warm", "measured"):
+            self.settle("classic", *classic_crowd(port, f"classic-{kind}", MEMBERS))
+            self.settle("consumer", *consumer_crowd(port, f"consumer-{kind}", MEMBERS, "crowd"))
+
+    def settle(self, protocol: str, crowd: Crowd, is_done) -> None:
+        cpu_s = self.broker.cpu_s()
+        self.measured[f"{protocol}_s"] = crowd.run(is_done)
+        self.measured[f"{protocol}_cpu"] = self.broker.cpu_s() - cpu_s
+        crowd.leave()
 
     def start_until_loaded(self) -> tuple[float, float]:
         """From the start of the process to the first committed offset that it tells: seconds, CPU seconds."""

@@ -63,6 +63,10 @@ ROWS = [
     Row("offset_load_cpu", "the same: CPU s", 2),
     Row("transactions_per_cpu_s", "transactions of 100 records of 100 B: per broker CPU second", 0),
     Row("transactions_rate", "transactions of 100 records of 100 B: per second", 0),
+    Row("classic_cpu", "a classic group of 1,000 members forms: broker CPU s", 2),
+    Row("classic_s", "the same: s, with the initial delay of the rebalance", 2),
+    Row("consumer_s", "a KIP-848 group of 1,000 members and partitions converges: s", 2),
+    Row("consumer_cpu", "the same: broker CPU s", 2),
     *open_rows("open_1k", "1k/s"),
     *open_rows("open_20k", "20k/s"),
 ]
