@@ -12,7 +12,9 @@ from suite import Call, Place, Suite, Unit, Verdict
 VERSION = "v1.22.2"
 NAME = f"franz-go-{VERSION}"
 MODULE = "github.com/twmb/franz-go"
-LIMITS = {"TestGroupETL": 600, "TestTxnEtl": 600}
+LIMITS = {"TestGroupETL": 600, "TestTxnEtl": 600}  # these move RECORDS through chains of consumers
+LIMIT_LONG = 3600
+RECORDS, RECORDS_LONG = 10_000, 500_000
 FUNCTION = re.compile(r"^func (Test\w+)\(t \*testing\.T\) \{\n(.*?)^\}", re.M | re.S)
 ASKS_BROKER = re.compile(r"newTestClient|testClientOpts|getSeedBrokers|tmpTopic|tmpGroup|adm\(\)")
 RESULT = re.compile(r"^( *)--- (PASS|FAIL|SKIP): (\S+) \(([\d.]+)s\)$", re.M)
@@ -38,13 +40,14 @@ class FranzGo(Suite):
     def units(self) -> list[Unit]:
         """The others test the client without a broker."""
         text = "".join(path.read_text() for path in sorted((self.binary.parent / "source").glob("*_test.go")))
-        return [Unit(name, limit_s=LIMITS.get(name, 180), alone=name in LIMITS)
+        limits = dict.fromkeys(LIMITS, LIMIT_LONG) if self.is_long else LIMITS
+        return [Unit(name, limit_s=limits.get(name, 180), alone=name in limits)
                 for name, body in FUNCTION.findall(text) if ASKS_BROKER.search(body)]
 
     def call(self, unit: Unit, place: Place) -> Call:
         return Call([self.binary, f"-test.run=^{unit.name}$", "-test.v", f"-test.timeout={unit.limit_s - 10}s"],
-                    os.environ | {"KGO_SEEDS": place.address, "KGO_TEST_RF": "1", "KGO_TEST_RECORDS": "10000",
-                                  "KGO_LOG_LEVEL": "info"}, place.folder)
+                    os.environ | {"KGO_SEEDS": place.address, "KGO_TEST_RF": "1", "KGO_LOG_LEVEL": "info",
+                                  "KGO_TEST_RECORDS": str(RECORDS_LONG if self.is_long else RECORDS)}, place.folder)
 
     def verdicts(self, unit: Unit, place: Place, output: str) -> dict[str, Verdict]:
         """A test with subtests is reported by them: they follow it, further to the right."""

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Published test suites of other projects against one broker. What SUITE.allow names must pass; what SUITE.misses names
 runs with --misses only, to see what could be added. All logs are in build/suites.
-usage: run.py [SUITE [TEST..]] [--broker gregor|peer] [--quick] [--misses]"""
+usage: run.py [SUITE [TEST..]] [--broker gregor|peer] [--quick] [--misses] [--long]"""
 
 import fcntl
 import json
@@ -85,6 +85,7 @@ def has_quick(suite: str) -> bool:
 
 
 def run_suite(suite: Suite, chosen) -> Judge:
+    suite.is_long = chosen.long
     known = lists.load(suite.name)
     judge = Judge(suite.name, known)
     for name in sorted(lists.removed(suite.name)):

@@ -57,6 +57,7 @@ class Unit:
 class Suite(ABC):
     name: str
     jobs = 2  # units at a time; their tests wait more than they compute
+    is_long = False  # with --long: as many records as take minutes
 
     @abstractmethod
     def prepare(self) -> None:
