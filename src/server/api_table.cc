@@ -81,6 +81,7 @@ constexpr auto k_rows = std::to_array<ServedApi>({
      .authorisation = "topic describe; cluster create, else topic create"},
     {.key = ApiKey::offset_commit,
      .run = HANDLED(offset_commit, OffsetCommit),
+     .overlap = Overlap::with_own_kind,  // as with Produce: commits sent ahead share an fsync
      .authorisation = "group read; topic read"},
     {.key = ApiKey::offset_fetch,
      .run = HANDLED(offset_fetch, OffsetFetch),
