@@ -140,8 +140,12 @@ Status Log::check_producer(const BatchView& batch, const AppendRequest& request)
         return marker ? producers_.check_marker(*marker, request.transaction_version) : Status{};
     }
     TRY_STATUS(check_transaction(batch, request));
-    if (request.origin == AppendOrigin::client) return producers_.check(producer_batch(batch));
-    return producers_.check_epoch(batch.producer_id(), batch.producer_epoch());
+    TRY_STATUS(producers_.check_epoch(batch.producer_id(), batch.producer_epoch()));
+    if (request.origin != AppendOrigin::client) return {};
+    // Of any batch, in a transaction or not: whoever was let in comes first.
+    TRY_STATUS(verifications_.check_sequence(batch.producer_id(), batch.base_sequence(),
+                                             producers_.entries().contains(batch.producer_id())));
+    return producers_.check(producer_batch(batch));
 }
 
 // A batch that opens a transaction here must have been verified, lest it comes late and hangs for ever.
@@ -149,10 +153,7 @@ Status Log::check_transaction(const BatchView& batch, const AppendRequest& reque
     const auto id = batch.producer_id();
     const bool opens =
         batch.is_transactional() && !producers_.has_open_transaction(id, batch.producer_epoch());
-    if (!opens) return {};
-    TRY_STATUS(check_transactional(id, batch.producer_epoch(), request.verification));
-    if (request.origin != AppendOrigin::client) return {};
-    return verifications_.check_sequence(id, batch.base_sequence(), producers_.entries().contains(id));
+    return opens ? check_transactional(id, batch.producer_epoch(), request.verification) : Status{};
 }
 
 Status Log::check_transactional(ProducerId id, std::int16_t epoch, VerificationGuard guard) const {

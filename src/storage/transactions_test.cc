@@ -197,6 +197,9 @@ TEST_F(Transactions, AreVerifiedBeforeTheyOpen) {
     ASSERT_TRUE(guard && guard->value != 0);
     EXPECT_EQ(append(batch_of(1, 0), {guard->value + 1}), ErrorCode::invalid_txn_state);
     EXPECT_EQ(append(batch_of(1, 3), *guard), ErrorCode::out_of_order_sequence_number);
+    auto plain = batch_of(1, 3);
+    plain.transactional = false;
+    EXPECT_EQ(append(plain), ErrorCode::out_of_order_sequence_number);  // it holds for any batch
     EXPECT_EQ(append(batch_of(1, 0), *guard), ErrorCode::none);
     EXPECT_EQ(append(batch_of(1, 1)), ErrorCode::none);  // it is open now
     EXPECT_EQ(world.log->start_verification(request)->value, 0U);

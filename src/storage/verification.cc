@@ -37,10 +37,9 @@ Status Verifications::check_sequence(ProducerId id, std::int32_t first_sequence,
     const auto& entry = found->second;
     const bool is_first = knows_producer || !entry.supports_epoch_bump || first_sequence == 0;
     if (is_first && first_sequence <= entry.lowest_sequence) return {};
-    return fail(
-        ErrorCode::out_of_order_sequence_number,
-        fmt::format("producer {}: a transaction cannot begin with sequence {} (the lowest seen is {})",
-                    id.value(), first_sequence, entry.lowest_sequence));
+    return fail(ErrorCode::out_of_order_sequence_number,
+                fmt::format("producer {}: cannot go on with sequence {} (the lowest that was verified is {})",
+                            id.value(), first_sequence, entry.lowest_sequence));
 }
 
 void Verifications::end_by_marker(ProducerId id, std::int16_t epoch) {

@@ -29,7 +29,7 @@ public:
     // The guard to show with the append; the one under way when the producer asks again.
     VerificationGuard start(const VerificationRequest& request);
     bool is_live(ProducerId id, VerificationGuard guard) const;
-    // Sequences that a verified batch may begin with: out_of_order_sequence_number.
+    // Sequences that a batch may begin with while a verification is under way: out_of_order_sequence_number.
     Status check_sequence(ProducerId id, std::int32_t first_sequence, bool knows_producer) const;
     void end(ProducerId id) { entries_.erase(id); }
     // A marker ends it too, unless it is of this epoch already and version 2 begins the next transaction.
