@@ -125,10 +125,11 @@ private:
             lines_.push_back(fmt::format("log: OffsetCommit {} deleted", key));
             return;
         }
-        lines_.push_back(fmt::format("log: OffsetCommit {} offset={} metadata='{}'{}{}", key,
-                                     record.value->offset, brief(record.value->metadata),
-                                     record.value->expire_timestamp_ms ? " with expiry" : "",
-                                     in_transaction_));
+        const auto expiry = record.value->expire_timestamp_ms.has_value();
+        lines_.push_back(fmt::format(
+            "log: OffsetCommit {} offset={} metadata='{}'{}{}{}", key, record.value->offset,
+            brief(record.value->metadata), expiry ? " with expiry" : "",
+            record.value->topic_id.is_zero() && !expiry ? " without topic id" : "", in_transaction_));
     }
     void print(const GroupRecord& record) {
         if (!record.value) {
@@ -334,7 +335,8 @@ private:
             if (parts.size() > 2) partition.metadata = parts[2];
             if (c.maybe("metadata_size"))
                 partition.metadata.assign(static_cast<std::size_t>(c.number("metadata_size", 0)), 'x');
-            request.topics.push_back({.name = parts[0].substr(0, dash), .partitions = {partition}});
+            request.topics.push_back(
+                {.name = parts[0].substr(0, dash), .topic_id = Uuid{1, 1}, .partitions = {partition}});
         }
         groups().commit_offsets(std::move(request), [this, who = c.who](Result<OffsetCommitResult> result) {
             if (!result) return say(who, "commit " + error_text(result.error()));

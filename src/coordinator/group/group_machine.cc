@@ -150,7 +150,8 @@ void GroupMachine::commit_offsets(const OffsetCommitRequest& request, Turn& turn
                                    .metadata = partition.metadata,
                                    .commit_timestamp_ms = now_ms,
                                    .expire_timestamp_ms = {},
-                                   .topic_id = topic.topic_id};
+                                   .topic_id = {}};
+            if (!request.transaction) offset.topic_id = topic.topic_id;  // Kafka stores none in transactions
             if (request.retention_time_ms) offset.expire_timestamp_ms = now_ms + *request.retention_time_ms;
             records.push_back(offset_record(request.group_id,
                                             {.topic = topic.name, .partition = partition.partition}, offset));
