@@ -190,7 +190,7 @@ private:
 //   NAME leaves GROUP [returning]              returning: a static member that comes back (epoch -2)
 //   NAME commits GROUP t-0:5 [epoch=N] [version=N];  NAME fetches GROUP [epoch=N]
 //   NAME classic-joins GROUP topics=T [owned=..];  classic-syncs|classic-heartbeats|classic-leaves GROUP
-//   admin describes|classic-describes|explains|deletes GROUP | lists [types=..] [states=..]
+//   admin describes|classic-describes|explains|classic-explains|deletes GROUP | lists [types=..] [states=..]
 //   topic T partitions=N | deleted;  config GROUP KEY=VALUE;  wait MS
 //   broker starts|stops|holds writes|releases writes|fails write
 class ConsumerStory {
@@ -464,6 +464,7 @@ private:
         if (c.word(0) != "admin") return false;
         if (c.word(1) == "describes") return describe(c), true;
         if (c.word(1) == "explains") return explain(c), true;
+        if (c.word(1) == "classic-explains") return classic_explain(c), true;
         if (c.word(1) == "classic-describes") return classic_describe(c), true;
         if (c.word(1) == "lists") return list(c), true;
         if (c.word(1) == "fetches") return fetch_all(c), true;
@@ -510,6 +511,13 @@ private:
                                        for (const auto& each : result->rebalances)
                                            say(c, rebalance_text(each));
                                    });
+    }
+    void classic_explain(const Command& c) {
+        groups().describe({.group_id = c.word(2), .with_rebalances = true},
+                          [this, c](const Result<DescribedGroup>& result) {
+                              if (!result) return say(c, error_text(result.error()));
+                              for (const auto& each : result->rebalances) say(c, rebalance_text(each));
+                          });
     }
     static std::string rebalance_text(const protocol::Rebalance& each) {
         return fmt::format("rebalance of {}ms: {} {} and {} more, epoch={} members={}", each.duration_ms,

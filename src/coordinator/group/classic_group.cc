@@ -90,10 +90,11 @@ void ClassicGroup::assign(const std::string& member_id, OwnedBytes assignment) {
     members_.at(member_id).assignment = std::move(assignment);
 }
 
-void ClassicGroup::on_downgraded(bool rebalances, Turn& turn) {
+void ClassicGroup::on_downgraded(std::optional<RebalanceCause> cause, const std::string& member_id,
+                                 Turn& turn) {
     for (auto& [id, member] : members_) watch_session(member, turn);
-    if (!rebalances) return;
-    history_.start({.cause = RebalanceCause::member_left, .now_ms = turn.wall_clock_ms()});
+    if (!cause) return;
+    note_cause(*cause, member_id, {}, turn);
     prepare_rebalance(turn);
 }
 

@@ -72,7 +72,8 @@ public:
     void assign(const std::string& member_id, OwnedBytes assignment);
     // After it was one, when its record is written.
     void continue_history(RebalanceHistory history) { history_ = std::move(history); }
-    void on_downgraded(bool rebalances, Turn& turn);
+    // It rebalances at once where there is a cause.
+    void on_downgraded(std::optional<RebalanceCause> cause, const std::string& member_id, Turn& turn);
 
     void on_loaded(Turn& turn);
     void on_alarm(Turn& turn);

@@ -159,7 +159,7 @@ private:
     struct Downgrade {
         std::set<std::string> leaving;
         const ConsumerMember* joining = nullptr;  // takes the place of a static member
-        bool rebalances = false;
+        std::optional<RebalanceCause> cause;      // nothing: the members go on as they are
     };
     Status check_upgrade(const ClassicGroup& classic) const;
     Status upgrade(const ClassicGroup& classic, const GroupView& view, OpenedGroup& opened) const;

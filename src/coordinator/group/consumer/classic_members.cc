@@ -122,8 +122,9 @@ Result<JoinResult> GroupMachine::step_of_classic_member(JoinRequest request, Tur
     result.protocol_name = request.protocols.front().name;
     result.member_id = step.member().id;
     if (downgrades) {
-        TRY_STATUS(downgrade(group, {.leaving = {}, .joining = &step.member(), .rebalances = rebalances},
-                             step.changes(), turn));
+        Downgrade how{.leaving = {}, .joining = &step.member(), .cause = {}};
+        if (rebalances) how.cause = RebalanceCause::member_replaced;
+        TRY_STATUS(downgrade(group, how, step.changes(), turn));
         return result;
     }
     OpenedGroup opened;

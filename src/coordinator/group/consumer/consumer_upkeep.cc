@@ -69,7 +69,7 @@ Status GroupMachine::fence(const std::string& group_id, const std::set<std::stri
     const auto& group = consumer_groups_.at(group_id);
     const auto epoch = group.epoch();
     if (may_downgrade_without(group, member_ids))
-        return downgrade(group, {.leaving = member_ids, .joining = nullptr, .rebalances = true}, {}, turn);
+        return downgrade(group, {.leaving = member_ids, .joining = nullptr, .cause = cause}, {}, turn);
     std::vector<ConsumerChange> changes;
     Counts leaving_subscribers;
     for (const auto& id : member_ids) {

@@ -189,10 +189,10 @@ Status GroupMachine::downgrade(const ConsumerGroup& group, const Downgrade& how,
         return std::unexpected(client_error_of(appended.error()));
     }
     REACHED("consumer_group_downgraded");
-    const auto rebalances = how.rebalances;
+    const auto rebalances = how.cause.has_value();
     LOG_INFO("consumer_group_downgraded", group_id, rebalances);
     here.continue_history(std::move(history));
-    here.on_downgraded(rebalances, turn);
+    here.on_downgraded(how.cause, how.joining != nullptr ? how.joining->id : *how.leaving.begin(), turn);
     return {};
 }
 
