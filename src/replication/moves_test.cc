@@ -131,6 +131,23 @@ TEST_F(MovesTest, AMoveIsTakenBack) {
     }
 }
 
+// Kafka's start refuses two copies of a partition.
+TEST_F(MovesTest, TheNextCopyWaitsUntilTheLastOneIsGone) {
+    ASSERT_EQ(move(1), ErrorCode::none);
+    ASSERT_EQ(move(0), ErrorCode::none);  // a second thought
+    world.settle_but_disks();
+    world.run_disk_job();
+    world.settle_but_disks();
+    ASSERT_EQ(folders().size(), 2U);
+    ASSERT_EQ(world.disk_jobs(), 1U);  // which removes the copy
+    ASSERT_EQ(move(1), ErrorCode::none);
+    world.settle_but_disks();
+    EXPECT_EQ(world.disk_jobs(), 1U);
+    world.settle();
+    EXPECT_EQ(folders(), (std::vector<std::string>{"/b/t-0"}));
+    expect_all_records();
+}
+
 TEST_F(MovesTest, ATopicThatIsDeletedLeavesNoCopy) {
     for (int jobs = 0; jobs < 12; ++jobs) {
         if (world.state.topics_by_name.find("t") == nullptr) {

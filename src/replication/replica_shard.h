@@ -342,6 +342,7 @@ private:
     static constexpr std::string_view k_move_rate = "replica.alter.log.dirs.io.max.bytes.per.second";
     DirectoryAssigner assign_directories_ = [](const auto&, Completion<Status> done) { done({}); };
     std::map<TopicPartitionId, Move> moves_;
+    std::map<TopicPartitionId, std::optional<std::uint32_t>> discards_;  // copies that go; who wants one then
     std::map<TopicPartitionId, Reload> reloads_;
     std::map<storage::PartitionName, std::uint32_t> preferred_;  // by those who do not exist yet
     std::map<TopicPartitionId, std::uint32_t> planned_;          // of new ones of all shards

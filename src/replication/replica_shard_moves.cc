@@ -37,6 +37,7 @@ public:
         : folder_(std::move(folder)), then_(std::move(then)) {}
     void run(io::FileSystem& files) override {
         status_ = storage::remove_directory(files, folder_);
+        if (status_) status_ = files.sync_directory(storage::parent_path(folder_));
         if (!status_ && io::is_disk_failure(status_.error(), io::DiskFailure::not_found)) status_ = {};
     }
     void complete() override {
@@ -111,6 +112,10 @@ ErrorCode ReplicaShard::move_one(const ReplicaMove& wish) {
     const auto slot = slots_.find(wish.partition);
     if (slot == slots_.end()) return ErrorCode::replica_not_available;
     if (slot->second.state == SlotState::failed) return ErrorCode::kafka_storage_error;
+    if (const auto discard = discards_.find(wish.partition); discard != discards_.end()) {
+        discard->second = place;
+        return ErrorCode::none;
+    }
     const auto under_way = moves_.find(wish.partition);
     if (under_way != moves_.end()) {
         auto& move = under_way->second;
@@ -204,8 +209,10 @@ void ReplicaShard::abandon_move(const TopicPartitionId& id) {
 
 void ReplicaShard::discard(const std::string& future, const TopicPartitionId& id,
                            std::optional<std::uint32_t> next_target) {
-    ports_.disk.submit({}, std::make_unique<DiscardJob>(future, [this, id, next_target] {
-                           if (!stopped_) start_next_move(id, next_target);
+    discards_[id] = next_target;
+    ports_.disk.submit({}, std::make_unique<DiscardJob>(future, [this, id] {
+                           const auto target = discards_.extract(id).mapped();
+                           if (!stopped_) start_next_move(id, target);
                        }));
 }
 
@@ -356,7 +363,7 @@ void ReplicaShard::resume_move(const TopicPartitionId& id) {
     const auto slot = slots_.find(id);
     const bool is_pointless =
         slot == slots_.end() || slot->second.directory == place || directories_[place].failed;
-    if (is_pointless) return ports_.disk.submit({}, std::make_unique<DiscardJob>(folder));
+    if (is_pointless) return discard(folder, id, std::nullopt);
     REACHED("move_resumed");
     start_move(id, place, folder);
 }

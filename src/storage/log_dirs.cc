@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "io/disk_error.h"
 #include "storage/clean_marker.h"
+#include "storage/recovery.h"
 
 namespace gregor::storage {
 namespace {
@@ -250,7 +251,18 @@ Status LogDirs::begin(io::FileSystem& files) {
         directory.failed = begun.error();
     }
     TRY_STATUS(finish_moves(files));
+    TRY_STATUS(discard_copies(files));
     return check_duplicates();
+}
+
+std::set<PartitionName> LogDirs::live_partitions() const {
+    std::set<PartitionName> live;
+    for (const auto& directory : directories_) {
+        for (const auto& partition : directory.partitions) {
+            if (partition.name.kind == DirectoryKind::live) live.insert(partition.name.partition);
+        }
+    }
+    return live;
 }
 
 // A crash between the two renames of a move (log_copy.h) leaves a copy without its original: it is complete.
@@ -258,12 +270,7 @@ Status LogDirs::begin(io::FileSystem& files) {
 Status LogDirs::finish_moves(io::FileSystem& files) {
     if (std::ranges::any_of(directories_, [](const LogDir& each) { return each.failed.has_value(); }))
         return {};
-    std::set<PartitionName> live;
-    for (const auto& directory : directories_) {
-        for (const auto& partition : directory.partitions) {
-            if (partition.name.kind == DirectoryKind::live) live.insert(partition.name.partition);
-        }
-    }
+    const auto live = live_partitions();
     for (auto& directory : directories_) {
         for (auto& partition : directory.partitions) {
             if (partition.name.kind != DirectoryKind::future || live.contains(partition.name.partition))
@@ -274,6 +281,29 @@ Status LogDirs::finish_moves(io::FileSystem& files) {
             LOG_INFO("partition_move_finished", path);
             partition.path = path;
             partition.name.kind = DirectoryKind::live;
+        }
+    }
+    return {};
+}
+
+// Beside their original: copies that a crash left without the id of their topic, so that nobody would go on
+// with them, and all but one of a partition.
+Status LogDirs::discard_copies(io::FileSystem& files) {
+    const auto live = live_partitions();
+    std::set<PartitionName> copied;
+    for (auto& directory : directories_) {
+        for (auto at = directory.partitions.begin(); at != directory.partitions.end();) {
+            const auto& [path, name, topic_id] = *at;
+            const bool is_copy = name.kind == DirectoryKind::future && live.contains(name.partition);
+            if (!is_copy || (topic_id && copied.insert(name.partition).second)) {
+                ++at;
+                continue;
+            }
+            REACHED("useless_copy_discarded");
+            LOG_INFO("partition_copy_discarded", path);
+            TRY_STATUS(remove_directory(files, path));
+            TRY_STATUS(files.sync_directory(directory.path));
+            at = directory.partitions.erase(at);
         }
     }
     return {};

@@ -75,7 +75,9 @@ public:
     std::size_t metadata_directory() const { return metadata_directory_; }
 
 private:
+    std::set<PartitionName> live_partitions() const;
     Status finish_moves(io::FileSystem& files);
+    Status discard_copies(io::FileSystem& files);
     Status check_duplicates() const;
 
     std::vector<LogDir> directories_;

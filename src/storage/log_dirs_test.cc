@@ -1,5 +1,6 @@
 #include "storage/log_dirs.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "base/prng.h"
@@ -157,6 +158,27 @@ TEST_F(Formatted, RefusesForeignAndDoubledDirectories) {
     ASSERT_TRUE(files.make_directories("/b/t-0"));
     auto dirs = LogDirs::open(files, two_dirs());
     EXPECT_NE(detail(dirs->begin(files)).find("the same partition"), std::string::npos);
+}
+
+// As crashes leave them: one without a topic's id, two that have it, and one without an original.
+TEST_F(Formatted, DiscardsCopiesThatNobodyGoesOnWith) {
+    const auto copy_of = [](std::string_view partition, int number) {
+        return fmt::format("/b/{}.{:032d}-future", partition, number);
+    };
+    const std::vector copies{copy_of("t-0", 1), copy_of("t-0", 2), copy_of("t-0", 3), copy_of("u-0", 4)};
+    ASSERT_TRUE(files.make_directories("/a/t-0"));
+    for (const auto& copy : copies) {
+        ASSERT_TRUE(files.make_directories(copy));
+        if (copy == copies[0]) continue;
+        ASSERT_TRUE(write_files_atomically(files, {partition_metadata_file(copy, {5, 6})}));
+    }
+    auto dirs = LogDirs::open(files, two_dirs());
+    ASSERT_EQ(detail(dirs->begin(files)), "");
+    std::vector<std::string> left;
+    for (const auto& partition : dirs->directories()[1].partitions) left.push_back(partition.path);
+    EXPECT_EQ(left, (std::vector<std::string>{copies[1], "/b/u-0"}));
+    EXPECT_FALSE(files.list(copies[0]));
+    EXPECT_FALSE(files.list(copies[2]));
 }
 
 }  // namespace
