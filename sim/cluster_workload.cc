@@ -11,6 +11,7 @@
 #include "sim/consumer_member.h"
 #include "sim/faults.h"
 #include "sim/member.h"
+#include "sim/mover.h"
 #include "sim/node_program.h"
 #include "sim/operator.h"
 #include "sim/producer.h"
@@ -42,6 +43,8 @@ private:
     void audit();
     bool auditor_is_done() const;
     bool group_is_settled() const;  // every partition has an owner in the consumer group
+    bool moves_are_settled() const;
+    bool is_settled() const { return auditor_is_done() && group_is_settled() && moves_are_settled(); }
 
     ConsumerLedger consumer_groups_;
     World world_;
@@ -52,6 +55,7 @@ private:
     Machine* broker_ = nullptr;
     std::vector<Machine*> clients_;
     Machine* auditor_ = nullptr;
+    Machine* mover_ = nullptr;
     std::unique_ptr<Faults> faults_;
 };
 
@@ -110,6 +114,8 @@ void Cluster::add_clients() {
     add_client("admin", [this](Machine& machine) { return std::make_unique<Admin>(machine, stage_); });
     add_client("churn", [this](Machine& machine) { return std::make_unique<Churn>(machine, stage_); });
     add_client("operator", [this](Machine& machine) { return std::make_unique<Operator>(machine, stage_); });
+    mover_ =
+        &add_client("mover", [this](Machine& machine) { return std::make_unique<Mover>(machine, stage_); });
     for (int i = 0; i < 3; ++i)
         clients_.push_back(&add_client(fmt::format("producer{}", i), producer_boot(i == 0)));
     clients_.push_back(&add_client(
@@ -153,16 +159,22 @@ bool Cluster::auditor_is_done() const {
     return consumer != nullptr && consumer->has_caught_up();
 }
 
+bool Cluster::moves_are_settled() const {
+    const auto* mover = dynamic_cast<const Mover*>(mover_->program());
+    return mover != nullptr && mover->has_settled();
+}
+
 void Cluster::audit() {
     auditor_ = &add_client("auditor",
                            [this](Machine& machine) { return std::make_unique<Consumer>(machine, stage_); });
-    for (int i = 0; i < 40 && !world_.failure() && !(auditor_is_done() && group_is_settled()); ++i) {
+    for (int i = 0; i < 40 && !world_.failure() && !is_settled(); ++i) {
         world_.run_until(world_.now() + Duration::seconds(1));
     }
     if (world_.failure()) return;
     if (!auditor_is_done())
         return world_.fail("a new consumer does not get to the end though all faults are over");
     if (!group_is_settled()) return world_.fail("a partition has no owner though all faults are over");
+    if (!moves_are_settled()) return world_.fail("a move does not end though all faults are over");
     const auto* consumer = dynamic_cast<const Consumer*>(auditor_->program());
     for (const auto& [at, end] : consumer->positions()) stage_.ledger.check_complete(at, end);
     if (stage_.groups.generations() == 0) world_.fail("no group ever came to a generation");

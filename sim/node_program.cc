@@ -45,7 +45,7 @@ Result<node::NodeConfig> simulated_node_config(const std::string& host, std::uin
     set("listeners", "PLAINTEXT://" + host + ":9092,CONTROLLER://" + host + ":9093");
     set("advertised.listeners", "PLAINTEXT://" + host + ":9092");
     set("controller.quorum.bootstrap.servers", host + ":9093");
-    set("log.dirs", "/data");
+    set("log.dirs", prng.chance(1, 2) ? "/data" : "/data,/more");
     set("gregor.shards", std::to_string(shards));
     set("offsets.topic.num.partitions", std::to_string(1 + prng.below(3)));
     set("group.initial.rebalance.delay.ms", std::to_string(prng.below(1'000)));

@@ -4,6 +4,7 @@
 #include <array>
 #include <vector>
 
+#include "base/fault.h"
 #include "io/disk_error.h"
 #include "storage/checkpoint.h"
 #include "storage/names.h"
@@ -77,6 +78,7 @@ Status LogCopy::finish(io::FileSystem& files) {
     if (!has_begun_) TRY_STATUS(begin(files));
     const auto entries = TRY(list_wanted(files, source_));
     for (const auto& [name, entry] : entries) {
+        if (is_log(name) && PLANTED_BUG("move_leaves_the_rest_behind")) continue;
         TRY_STATUS(is_log(name) ? copy_range(files, name, entry.size) : copy_small(files, entry));
     }
     TRY_STATUS(remove_others(files, entries));
@@ -104,7 +106,7 @@ Status LogCopy::copy_range(io::FileSystem& files, const std::string& name, std::
         done += static_cast<std::int64_t>(read);
         bytes_copied_ += static_cast<std::int64_t>(read);
     }
-    return target->sync_data();
+    return PLANTED_BUG("moved_segment_not_synced") ? Status{} : target->sync_data();
 }
 
 Status LogCopy::copy_small(io::FileSystem& files, const io::DirectoryEntry& entry) {
@@ -145,6 +147,7 @@ Status LogCopy::remove_others(io::FileSystem& files,
 Status swap_folders(io::FileSystem& files, const FolderSwap& swap) {
     TRY_STATUS(files.rename(swap.live, swap.condemned));
     TRY_STATUS(files.sync_directory(parent_path(swap.live)));
+    FAULT_POINT("partition_between_its_folders");
     TRY_STATUS(files.rename(swap.future, swap.target));
     return files.sync_directory(parent_path(swap.target));
 }
