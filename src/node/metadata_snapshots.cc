@@ -45,7 +45,10 @@ void MetadataSnapshots::on_committed(const CommittedMetadata& committed) {
     if (is_busy_ || when_stopped_ || !committed.image) return;
     const auto now_ms = ports_.clock.wall_clock_ms();
     const bool is_ours = committed.image->provenance.last_contained_epoch == committed.leader_epoch;
-    if (is_ours && schedule_.is_due(committed.log_bytes, now_ms)) return take(committed, now_ms);
+    const auto& taken = log_.snapshots();
+    const raft::MetadataSizes sizes{.log_bytes = committed.log_bytes,
+                                    .snapshot_bytes = taken.empty() ? 0 : taken.back().size_bytes};
+    if (is_ours && schedule_.is_due(sizes, now_ms)) return take(committed, now_ms);
     if (now_ms - cleaned_ms_ >= k_clean_interval_ms) clean();
 }
 

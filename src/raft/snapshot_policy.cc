@@ -1,10 +1,22 @@
 #include "raft/snapshot_policy.h"
 
-namespace gregor::raft {
+#include <algorithm>
 
-bool SnapshotSchedule::is_due(std::uint64_t log_bytes, std::int64_t now_ms) const {
-    const bool has_news = log_bytes > taken_bytes_;
-    const bool is_large = log_bytes - taken_bytes_ >= static_cast<std::uint64_t>(limits_.bytes_between);
+namespace gregor::raft {
+namespace {
+
+constexpr std::int64_t k_reread_bytes_min = std::int64_t{1} << 20;  // some 10 ms of a start
+
+std::int64_t worth_a_snapshot(const SnapshotLimits& limits, std::int64_t snapshot_bytes) {
+    return std::min(limits.bytes_between, std::max(k_reread_bytes_min, 2 * snapshot_bytes));
+}
+
+}  // namespace
+
+bool SnapshotSchedule::is_due(const MetadataSizes& sizes, std::int64_t now_ms) const {
+    const bool has_news = sizes.log_bytes > taken_bytes_;
+    const bool is_large = sizes.log_bytes - taken_bytes_ >=
+                          static_cast<std::uint64_t>(worth_a_snapshot(limits_, sizes.snapshot_bytes));
     const bool is_late = limits_.interval_ms > 0 && now_ms - taken_ms_ >= limits_.interval_ms;
     return has_news && (is_large || is_late);
 }

@@ -1,4 +1,6 @@
-// When a snapshot of the metadata is taken, and which old ones go: Kafka's rules. No I/O.
+// When a snapshot of the metadata is taken, and which old ones go: Kafka's rules, and one more: a log that is
+// longer than what it comes to makes each start longer, for every start and stop writes two records a
+// partition. No I/O.
 #pragma once
 
 #include <cstdint>
@@ -17,14 +19,18 @@ struct SnapshotLimits {
     std::int64_t retention_ms = 604'800'000;  // metadata.max.retention.ms; -1: for ever
 };
 
+struct MetadataSizes {
+    std::uint64_t log_bytes = 0;      // grows with every batch that the log takes
+    std::int64_t snapshot_bytes = 0;  // of the newest one; 0: there is none
+};
+
 // Asked when something has been committed, so that time alone wakes nobody.
 class SnapshotSchedule {
 public:
     SnapshotSchedule(const SnapshotLimits& limits, std::int64_t now_ms)
         : limits_(limits), taken_ms_(now_ms) {}
 
-    // `log_bytes` grows with every batch that the log takes.
-    bool is_due(std::uint64_t log_bytes, std::int64_t now_ms) const;
+    bool is_due(const MetadataSizes& sizes, std::int64_t now_ms) const;
     void taken(std::uint64_t log_bytes, std::int64_t now_ms);
 
 private:

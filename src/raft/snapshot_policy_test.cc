@@ -12,22 +12,33 @@ constexpr SnapshotLimits k_limits{
 
 TEST(SnapshotSchedule, TakesOneBySizeOrByTimeButNeverWithoutNews) {
     SnapshotSchedule schedule(k_limits, 5'000);
-    EXPECT_FALSE(schedule.is_due(99, 5'999));
-    EXPECT_TRUE(schedule.is_due(100, 5'000));
-    EXPECT_TRUE(schedule.is_due(1, 6'000));
-    EXPECT_FALSE(schedule.is_due(0, 60'000));
+    EXPECT_FALSE(schedule.is_due({.log_bytes = 99}, 5'999));
+    EXPECT_TRUE(schedule.is_due({.log_bytes = 100}, 5'000));
+    EXPECT_TRUE(schedule.is_due({.log_bytes = 1}, 6'000));
+    EXPECT_FALSE(schedule.is_due({.log_bytes = 0}, 60'000));
     schedule.taken(100, 6'000);
-    EXPECT_FALSE(schedule.is_due(100, 60'000));
-    EXPECT_FALSE(schedule.is_due(199, 6'999));
-    EXPECT_TRUE(schedule.is_due(200, 6'000));
-    EXPECT_TRUE(schedule.is_due(101, 7'000));
+    EXPECT_FALSE(schedule.is_due({.log_bytes = 100}, 60'000));
+    EXPECT_FALSE(schedule.is_due({.log_bytes = 199}, 6'999));
+    EXPECT_TRUE(schedule.is_due({.log_bytes = 200}, 6'000));
+    EXPECT_TRUE(schedule.is_due({.log_bytes = 101}, 7'000));
 }
 
 TEST(SnapshotSchedule, AnIntervalOfZeroIsNoInterval) {
     auto limits = k_limits;
     limits.interval_ms = 0;
     const SnapshotSchedule schedule(limits, 0);
-    EXPECT_FALSE(schedule.is_due(99, 1'000'000'000));
+    EXPECT_FALSE(schedule.is_due({.log_bytes = 99}, 1'000'000'000));
+}
+
+// 1 MiB, and twice what there is to say.
+TEST(SnapshotSchedule, TakesOneWhereTheLogIsLongerThanWhatItComesTo) {
+    const SnapshotSchedule schedule(SnapshotLimits{}, 0);
+    constexpr std::uint64_t k_mib = 1 << 20;
+    EXPECT_FALSE(schedule.is_due({.log_bytes = k_mib - 1}, 0));
+    EXPECT_TRUE(schedule.is_due({.log_bytes = k_mib}, 0));
+    EXPECT_FALSE(schedule.is_due({.log_bytes = 4 * k_mib - 1, .snapshot_bytes = 2 * k_mib}, 0));
+    EXPECT_TRUE(schedule.is_due({.log_bytes = 4 * k_mib, .snapshot_bytes = 2 * k_mib}, 0));
+    EXPECT_TRUE(schedule.is_due({.log_bytes = 20 * k_mib, .snapshot_bytes = 90 * k_mib}, 0));
 }
 
 SnapshotFile file(std::int64_t end, std::int64_t bytes, std::optional<std::int64_t> timestamp) {
