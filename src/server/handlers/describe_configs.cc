@@ -227,7 +227,7 @@ private:
         logger.name = k_root_logger;
         logger.value = severity_name(root_severity());
         logger.config_source = static_cast<std::int8_t>(ConfigOrigin::dynamic_broker_logger);
-        logger.documentation = std::nullopt;
+        logger.documentation = "";  // as Kafka has it, wanted or not
         return {};
     }
 

@@ -202,6 +202,7 @@ TEST_F(DescribeConfigsTest, ABrokerHasOneLogger) {
     EXPECT_EQ(entry("root"), "WARN 6 []");
     EXPECT_FALSE(find("root")->read_only);
     EXPECT_EQ(find("root")->config_type, 0);
+    EXPECT_EQ(find("root")->documentation, "");
     ask(broker_logger, "1", {"kafka.server.KafkaApis"});
     EXPECT_TRUE(response.results[0].configs.empty());
     set_root_severity(before);
