@@ -12,6 +12,11 @@ BROKER = 1  # Kafka would unregister the only one, and serve nothing from then o
 CHANGES_TOPICS = {"CreateTopics", "DeleteTopics"}
 
 
+def is_internal(topic) -> bool:
+    name = topic["name"] if isinstance(topic, dict) else topic
+    return name is not None and name.startswith("__")
+
+
 class AnythingFamily(Family):
     WEIGHTS = {"request": 10, "damaged": 5, "handshake": 2, "unknown_version": 1}
 
@@ -54,6 +59,9 @@ class AnythingFamily(Family):
         if step.api in CHANGES_TOPICS:
             for topic in body.get("topics", []):
                 topic["configs"] = []
+        if step.api == "DeleteTopics":  # those of the coordinators are everybody's
+            for named in {"topic_names", "topics"} & body.keys():
+                body[named] = [topic for topic in body[named] if not is_internal(topic)]
         if step.api == "FindCoordinator":
             body["key_type"] = 0 if body.get("key_type") == 1 else body.get("key_type", 0)
         if step.api == "InitProducerId":
