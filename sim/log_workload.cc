@@ -34,15 +34,17 @@ storage::LogConfig config() {
     config.min_cleanable_dirty_ratio = 0.3;
     config.delete_retention_ms = 5'000;  // markers go, too
     config.verify_transactions = true;
+    config.mark_bytes = 8 * 1024;  // several in a segment
     return config;
 }
 
 struct LogStage {
     World& world;
     Ledger ledger;
-    std::vector<LogProducer> producers;  // by identity - 1
-    Offset recovery_point;               // as the checkpoint has it
-    bool was_clean = false;              // the process ended in order
+    std::vector<LogProducer> producers;    // by identity - 1
+    Offset recovery_point;                 // as the checkpoint has it
+    std::optional<storage::LogMark> mark;  // as the directory's own state has it
+    bool was_clean = false;                // the process ended in order
     bool winding_down = false;
     bool idle = false;  // everything is answered
 };
@@ -89,6 +91,7 @@ private:
     Offset last_stable_offset() const;
     void schedule();
     void work();
+    void checkpoint();
     void close();
     void append(std::size_t producer, const LogProducer::Batch& batch);
     void append_marker(std::size_t producer, const LogProducer::Marker& marker);
@@ -149,6 +152,7 @@ private:
         request.topic_id = Uuid{1, 2};
         request.now_ms = server_.ports_.clock.wall_clock_ms();
         request.recovery_point = server_.stage_.recovery_point;
+        request.mark = server_.stage_.mark;
         request.clean = std::exchange(server_.stage_.was_clean, false);
         request.config = config();
         return storage::load_log(files, request);
@@ -313,7 +317,7 @@ void LogServer::work() {
     if (prng_.chance(1, 100)) retain();
     if (prng_.chance(1, 50)) start_cleaning();
     if (prng_.chance(1, 10)) read_committed_somewhere();
-    if (prng_.chance(1, 10)) stage_.recovery_point = log_->recovery_point();
+    if (prng_.chance(1, 10)) checkpoint();
     if (prng_.chance(1, 2)) answer();
     const auto index = prng_.below(stage_.producers.size());
     auto& producer = stage_.producers[index];
@@ -326,12 +330,18 @@ void LogServer::work() {
     if (stage_.idle && log_->first_unstable_offset()) stage_.world.fail("a transaction hangs");
 }
 
+// The files of marks and of recovery points take their names one after the other.
+void LogServer::checkpoint() {
+    if (!prng_.chance(1, 8)) stage_.recovery_point = log_->recovery_point();
+    if (!prng_.chance(1, 8)) stage_.mark = log_->mark();
+}
+
 void LogServer::close() {
     if (is_cleaning_ || under_way_ > 0 || std::exchange(is_closing_, true)) return;
     log_->close([this](const Status& closed) {
         if (!closed && !io::is_passing(closed.error()))
             return stop_at("closing the log failed", closed.error());
-        stage_.recovery_point = log_->recovery_point();
+        checkpoint();
         stage_.was_clean = closed.has_value();
         machine_.exit();
     });

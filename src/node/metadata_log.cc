@@ -29,6 +29,7 @@ storage::LogConfig log_config(const MetadataLogLimits& limits) {
     config.retention_ms = -1;
     config.durability = storage::Durability::disk;
     config.epochs_are_derived = true;
+    config.mark_bytes = 0;  // every start reads all of it
     return config;
 }
 

@@ -79,6 +79,22 @@ private:
     Node& node_;
 };
 
+// Before the new incarnation is known to anybody: a crash in between leaves the old marks valid.
+class Node::StampJob final : public io::DiskJob {
+public:
+    StampJob(Node& node, metadata::BrokerIdentity identity) : node_(node), identity_(std::move(identity)) {}
+    void run(io::FileSystem& files) override {
+        const auto stamped = node_.booted_->dirs.stamp(files, identity_.incarnation_id);
+        if (!stamped)
+            LOG_ERROR("stamp_failed", stamped.error().detail);  // the next start looks at everything
+    }
+    void complete() override { node_.on_stamped(std::move(identity_)); }
+
+private:
+    Node& node_;
+    metadata::BrokerIdentity identity_;
+};
+
 // A start that fails before it has touched any partition leaves the directories as clean as it found them.
 class Node::RestoreMarkersJob final : public io::DiskJob {
 public:
@@ -174,8 +190,15 @@ void Node::build(const Booted& booted) {
 }
 
 void Node::publish(Ref<const metadata::Image> image, const metadata::Changes& changes) {
+    const bool is_first = !std::exchange(has_published_, true);
+    if (is_first) {
+        const auto* registered = image->broker(config_.node_id);
+        booted_->dirs.claim_marks(registered == nullptr ? std::nullopt
+                                                        : std::optional(registered->incarnation_id));
+    }
     published_end_ = image->provenance.last_contained_offset + 1;
     apply_configs(*image, changes);
+    if (is_first && is_controller_active_) register_broker();
     for (std::size_t i = 0; i < shards_.size(); ++i) {
         home().shards.submit(ShardId{static_cast<std::uint32_t>(i)},
                              [shard = shards_[i].get(), image, changes] { shard->on_image(image, changes); });
@@ -198,7 +221,8 @@ void Node::apply_configs(const metadata::Image& image, const metadata::Changes& 
 
 void Node::on_controller_active() {
     server_.kraft_version = quorum_->kraft_version();  // before any connection is served
-    register_broker();
+    is_controller_active_ = true;
+    if (has_published_) register_broker();  // not before it is known whose marks there are
 }
 
 void Node::on_quorum_failed(const Error& why) { fail_with(why); }
@@ -232,6 +256,11 @@ void Node::register_broker() {
     }
     const auto& first = booted_->dirs.directories().front();
     identity.previous_broker_epoch = first.last_broker_epoch.value_or(-1);
+    home().disk.submit(io::DiskLane{}, std::make_unique<StampJob>(*this, std::move(identity)));
+}
+
+void Node::on_stamped(metadata::BrokerIdentity identity) {
+    if (is_stopping_ || has_failed_) return;
     lifecycle_ = std::make_unique<metadata::BrokerLifecycle>(std::move(identity), shards_.front()->channel());
     lifecycle_->set_cordoned(cordoned_, published_end_);
     lifecycle_->start([this](const Result<std::int64_t>& epoch) { on_registered(epoch); });
@@ -275,7 +304,18 @@ void Node::recover_in_background() {
     if (std::ranges::none_of(booted_->dirs.directories(), unclean)) return;
     on_all_shards([this](std::uint32_t shard,
                          io::Task report) { shards_[shard]->replicas().load_all(std::move(report)); },
-                  [] { LOG_INFO("recovery_finished"); });
+                  [this] {
+                      LOG_INFO("recovery_finished");
+                      check_in_background();
+                  });
+}
+
+// And what was taken on trust is read.
+void Node::check_in_background() {
+    if (is_stopping_) return;
+    on_all_shards([this](std::uint32_t shard,
+                         io::Task report) { shards_[shard]->replicas().check_all(std::move(report)); },
+                  [] { LOG_INFO("background_check_finished"); });
 }
 
 void Node::fail_with(const Error& why) {

@@ -54,6 +54,7 @@ public:
 private:
     class BootJob;
     class MarkCleanJob;
+    class StampJob;
     class RestoreMarkersJob;
     struct ShardRound;
     // Runs on its shard; `report` may be called there at any later time, once.
@@ -69,6 +70,7 @@ private:
     void on_quorum_failed(const Error& why) override;
     void on_directory_offline(std::size_t directory, const Error& why) override;
     void register_broker();
+    void on_stamped(metadata::BrokerIdentity identity);
     void on_registered(const Result<std::int64_t>& epoch);
     void become_ready();
     void on_unfenced(const Status& status);
@@ -78,6 +80,7 @@ private:
     void after_images(io::Task then);
     void open_doors();
     void recover_in_background();
+    void check_in_background();
     void fail_with(const Error& why);
 
     void drain_connections();
@@ -107,6 +110,8 @@ private:
     std::vector<Uuid> cordoned_;                // directories that are to get no new partitions
     bool has_configs_ = false;                  // from the first image
     std::set<std::size_t> failed_directories_;  // while it ran
+    bool has_published_ = false;
+    bool is_controller_active_ = false;
     bool is_serving_ = false;
     bool is_stopping_ = false;
     bool has_failed_ = false;

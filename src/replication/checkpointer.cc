@@ -20,6 +20,9 @@ public:
             file(storage::k_log_start_file, copy_.log_start_offsets),
             file(storage::k_high_watermark_file, copy_.high_watermarks)};
         if (copy_.cleaner_dirty) files_now.push_back(file(storage::k_cleaner_file, copy_.cleaner_offsets));
+        if (copy_.marks_dirty)
+            files_now.push_back(storage::marks_file(storage::join_path(copy_.path, storage::k_marks_file),
+                                                    copy_.id, copy_.marks));
         status_ = storage::write_files_atomically(files, files_now);
     }
     void complete() override { owner_.on_written(index_, status_); }
@@ -34,9 +37,11 @@ private:
     Status status_;
 };
 
-Checkpointer::Checkpointer(io::Disk& disk, const storage::LogDirs& directories) : disk_(disk) {
+Checkpointer::Checkpointer(io::Disk& disk, const storage::LogDirs& directories)
+    : disk_(disk), marks_at_start_(&directories) {
     for (const auto& directory : directories.directories()) {
         directories_.push_back({.path = directory.path,
+                                .id = directory.id(),
                                 .high_watermarks = directory.high_watermarks,
                                 .recovery_points = directory.recovery_points,
                                 .log_start_offsets = directory.log_start_offsets,
@@ -45,11 +50,31 @@ Checkpointer::Checkpointer(io::Disk& disk, const storage::LogDirs& directories) 
     }
 }
 
+// Not before somebody has loaded a log: by then it is known whether they hold.
+void Checkpointer::take_marks() {
+    if (marks_at_start_ == nullptr) return;
+    const auto& directories = std::exchange(marks_at_start_, nullptr)->directories();
+    for (std::size_t i = 0; i < directories_.size(); ++i) directories_[i].marks = directories[i].marks;
+}
+
+void Checkpointer::note_mark(Directory& directory, const CheckpointEntry& entry) {
+    const auto found = directory.marks.find(entry.partition);
+    const auto had = found == directory.marks.end() ? std::nullopt : std::optional(found->second);
+    if (had == entry.mark) return;
+    directory.marks_dirty = true;
+    if (entry.mark)
+        directory.marks[entry.partition] = *entry.mark;
+    else
+        directory.marks.erase(found);
+}
+
 void Checkpointer::report(const std::vector<CheckpointEntry>& entries) {
+    take_marks();
     for (const auto& entry : entries) {
         auto& directory = directories_[entry.directory];
         directory.dirty = true;
         directory.stalled = false;
+        note_mark(directory, entry);
         if (entry.is_gone) {
             directory.high_watermarks.erase(entry.partition);
             directory.recovery_points.erase(entry.partition);
@@ -89,6 +114,7 @@ void Checkpointer::start_writes() {
         directory.writing = true;
         disk_.submit(io::DiskLane{}, std::make_unique<WriteJob>(*this, i, directory));
         directory.cleaner_dirty = false;
+        directory.marks_dirty = false;
     }
 }
 
@@ -97,7 +123,7 @@ void Checkpointer::on_written(std::size_t index, const Status& status) {
     directory.writing = false;
     if (!status && io::is_passing(status.error())) {
         LOG_WARN("checkpoint_waits_for_room", directory.path, status.error().detail);
-        directory.dirty = directory.stalled = directory.cleaner_dirty = true;
+        directory.dirty = directory.stalled = directory.cleaner_dirty = directory.marks_dirty = true;
     } else if (!status) {
         directory.failed = true;
         LOG_ERROR("checkpoint_failed", directory.path, status.error().detail);

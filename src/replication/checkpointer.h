@@ -1,4 +1,5 @@
-// The offset checkpoints of every log directory: what the shards report, written as Kafka's three files.
+// The offset checkpoints of every log directory: what the shards report, written as Kafka's files and our
+// marks.
 //
 // Lives on shard 0; node state. One write per directory is in flight at a time, and what arrives meanwhile
 // goes with the next. Nothing is written when nothing was reported.
@@ -27,6 +28,7 @@ struct CheckpointEntry {
     Offset recovery_point{};
     std::optional<Offset> clean_end{};         // of a log that was compacted
     std::optional<Offset> log_start_offset{};  // unless the name of the first segment tells it
+    std::optional<storage::LogMark> mark{};
 };
 
 class Checkpointer {
@@ -46,10 +48,13 @@ private:
     class WriteJob;
     struct Directory {
         std::string path;
+        Uuid id;
         storage::OffsetCheckpoint high_watermarks;
         storage::OffsetCheckpoint recovery_points;
         storage::OffsetCheckpoint log_start_offsets;
         storage::OffsetCheckpoint cleaner_offsets;
+        storage::LogMarks marks;
+        bool marks_dirty = false;
         bool cleaner_dirty = false;
         bool dirty = false;
         bool writing = false;
@@ -57,11 +62,14 @@ private:
         bool stalled = false;  // there was no room: the next report tries again
     };
 
+    void take_marks();
+    static void note_mark(Directory& directory, const CheckpointEntry& entry);
     void start_writes();
     void on_written(std::size_t directory, const Status& status);
     void answer_flushes();
 
     io::Disk& disk_;
+    const storage::LogDirs* marks_at_start_;  // until they are taken
     OnFailed on_failed_;
     std::vector<Directory> directories_;
     std::vector<Completion<std::set<std::size_t>>> flushes_;

@@ -38,13 +38,10 @@ ReplicaShard::ReplicaShard(const io::ShardPorts& ports, const ReplicaShardConfig
                                                              .reserve_bytes = config.disk_reserve_bytes}),
                                 .failed = directory.failed.has_value(),
                                 .waiting_for_room = {}});
-        for (const auto& folder : directory.partitions) {
-            if (!folder.topic_id) continue;
+        for (const auto& folder : directory.others) {
+            if (!folder.topic_id || folder.name.kind != storage::DirectoryKind::future) continue;
             const TopicPartitionId id{*folder.topic_id, folder.name.partition.partition};
-            if (owner_of(id, ports_.shards.count()) != ports_.shard) continue;
-            if (folder.name.kind == storage::DirectoryKind::live)
-                folders_at_start_[id] = static_cast<std::uint32_t>(i);
-            if (folder.name.kind == storage::DirectoryKind::future)
+            if (owner_of(id, ports_.shards.count()) == ports_.shard)
                 futures_at_start_[id] = {static_cast<std::uint32_t>(i), folder.path};
         }
     }
@@ -100,22 +97,24 @@ void ReplicaShard::on_progress(Partition& partition) {
     });
 }
 
+CheckpointEntry ReplicaShard::checkpoint_entry(Partition& partition, const Slot& slot) const {
+    const auto& log = partition.log();
+    const bool is_named = log.log_start_offset() == log.first_segment_base();
+    return {.directory = directories_[slot.directory].index,
+            .partition = {partition.topic(), partition.id().partition},
+            .high_watermark = partition.high_watermark(),
+            .recovery_point = log.recovery_point(),
+            .clean_end = log.was_cleaned() ? std::optional(log.clean_end()) : std::nullopt,
+            .log_start_offset = is_named ? std::nullopt : std::optional(log.log_start_offset()),
+            .mark = log.mark()};
+}
+
 void ReplicaShard::send_checkpoint() {
     std::vector<CheckpointEntry> entries;
     for (const auto& id : std::exchange(not_checkpointed_, {})) {
         const auto slot = slots_.find(id);
         if (slot == slots_.end() || slot->second.partition == nullptr) continue;
-        auto& partition = *slot->second.partition;
-        const auto log_start = partition.log().log_start_offset();
-        const bool is_named = log_start == partition.log().first_segment_base();
-        entries.push_back({.directory = directories_[slot->second.directory].index,
-                           .partition = {partition.topic(), id.partition},
-                           .high_watermark = partition.high_watermark(),
-                           .recovery_point = partition.log().recovery_point(),
-                           .clean_end = partition.log().was_cleaned()
-                                            ? std::optional(partition.log().clean_end())
-                                            : std::nullopt,
-                           .log_start_offset = is_named ? std::nullopt : std::optional(log_start)});
+        entries.push_back(checkpoint_entry(*slot->second.partition, slot->second));
     }
     if (entries.empty()) return;
     ports_.shards.submit(ShardId{0}, [&checkpointer = checkpointer_, entries = std::move(entries)] {

@@ -27,6 +27,7 @@
 #include "replication/partition.h"
 #include "replication/tasks.h"
 #include "storage/dir_writer.h"
+#include "storage/folder_check.h"
 #include "storage/log_copy.h"
 #include "storage/log_dirs.h"
 #include "storage/recovery.h"
@@ -130,6 +131,8 @@ public:
     // Loads what is left, a few at a time, so that a directory left uncleanly is recovered before the next
     // clean stop.
     void load_all(io::Task done);
+    // After an unclean stop: reads what the loads took on trust, with progress in the log.
+    void check_all(io::Task done);
     // Closes every log; everybody is refused from now on.
     void close(io::Task done);
     // After close(): whether everything of this shard in that directory (an index in LogDirs) was closed
@@ -153,6 +156,9 @@ private:
         std::unique_ptr<Partition> partition;
         std::uint32_t directory = 0;
         SlotState state = SlotState::unloaded;
+        bool has_folder = false;    // of its own; else the load makes one
+        bool is_misplaced = false;  // its folder is not where the controller thinks, or it is another topic's
+        bool is_unchecked = false;  // the start took it on trust: whoever serves from it looks at checksums
         std::string deleted_topic;  // its name, once it is gone from the image: opened only to be removed
     };
     // An append of a client that has no room in the writer's queue yet.
@@ -198,6 +204,8 @@ private:
     };
     class LoadJob;
     class StrayJob;
+    class OldFolderJob;
+    class CheckJob;
     class CleanJob;
     class CopyJob;
     class SwapJob;
@@ -213,6 +221,11 @@ private:
     void update_config(Partition& partition);
     void set_strays_aside();
     void set_aside(const std::string& directory, const storage::PartitionName& name);
+    void make_slot(const TopicPartitionId& id, const storage::PartitionName& name,
+                   const metadata::Partition& partition);
+    void make_room_for(const TopicPartitionId& id, const storage::PartitionName& name);
+    void on_old_folder_gone(const TopicPartitionId& id, const Status& status);
+    void forget_checkpoints(const storage::PartitionName& name);
     const std::string& path_of(const Slot& slot) const;
     bool stop_waiting_for_folder(const storage::PartitionName& name, const TopicPartitionId& id);
     void free_folder(const storage::PartitionName& name);
@@ -259,13 +272,22 @@ private:
     void resume_move(const TopicPartitionId& id);
     void discard_orphaned_futures();
     // replica_shard_loading.cc: opening and closing logs
-    void load(const TopicPartitionId& id, const Slot& slot, const storage::PartitionName& name, bool is_new);
     void start_load(const TopicPartitionId& id, Slot& slot);
+    storage::LoadRequest load_request(const TopicPartitionId& id, const Slot& slot,
+                                      const storage::PartitionName& name) const;
+    void on_load_failed(const TopicPartitionId& id, const storage::PartitionName& name, const Error& why);
     void on_loaded(const TopicPartitionId& id, Result<storage::LoadedLog> loaded);
     bool must_wait_for_load(const TopicPartitionId& id) const;
     void finish_load_waits(const TopicPartitionId& id);
     void load_next_of_all();
     void on_log_closed(const TopicPartitionId& id, const Status& status);
+    // replica_shard_check.cc: what a start after a kill took on trust
+    void check_next();
+    void continue_check(const TopicPartitionId& id, std::unique_ptr<storage::FolderCheck> check);
+    void on_checked(const TopicPartitionId& id, std::unique_ptr<storage::FolderCheck> check,
+                    const Result<bool>& done);
+    void end_check(const TopicPartitionId& id, const storage::FolderCheck& check, bool is_whole);
+    void report_check();
     // replica_shard_tasks.cc: what Replicas asks
     bool must_wait_for_room(const PartitionAppend& append, const AppendOptions& options);
     void append_now(const PartitionAppend& append, const AppendOptions& options, const AppendTicket& ticket);
@@ -277,6 +299,7 @@ private:
                      Completion<std::vector<FetchOutcome>> done);
     void list_loaded(const std::vector<OffsetLookup>& lookups,
                      Completion<std::vector<OffsetLookupOutcome>> done);
+    bool is_unchecked(const TopicPartitionId& id) const;
     EpochLookupOutcome end_offset_for(const EpochLookup& lookup);
     ProducersOutcome producers_of(const ProducersLookup& lookup);
     // replica_shard_upkeep.cc: what happens to partitions without anybody asking
@@ -303,6 +326,7 @@ private:
     // What to answer for a partition that is not loaded here.
     ErrorCode error_of_missing(const TopicPartitionId& id) const;
     storage::PartitionName name_of(const TopicPartitionId& id) const;
+    CheckpointEntry checkpoint_entry(Partition& partition, const Slot& slot) const;
     void send_checkpoint();
 
     io::ShardPorts ports_;
@@ -320,7 +344,7 @@ private:
     Ref<const metadata::Image> image_;
     bool has_image_ = false;
     std::map<TopicPartitionId, Slot> slots_;
-    std::map<TopicPartitionId, std::uint32_t> folders_at_start_;  // index into directories_
+    bool is_first_image_ = false;  // the one being applied: folders that are there belong to it
     std::map<TopicPartitionId, std::unique_ptr<Partition>> removing_;
     std::vector<std::unique_ptr<Partition>> dead_;
     std::map<storage::PartitionName, std::set<TopicPartitionId>>
@@ -335,6 +359,11 @@ private:
     std::set<TopicPartitionId> to_load_;
     std::size_t loads_in_flight_ = 0;
     io::Task all_loaded_;
+    std::optional<TopicPartitionId> last_checked_;  // in the order of the slots
+    std::size_t checked_partitions_ = 0;
+    std::int64_t checked_bytes_ = 0;
+    Instant check_reported_;
+    io::Task all_checked_;
     std::set<TopicPartitionId> to_close_;
     io::Task closed_;
     std::set<std::size_t> clean_;

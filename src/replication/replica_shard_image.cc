@@ -42,10 +42,34 @@ private:
     Status status_;
 };
 
+// Moves the folder of an older topic of the same name out of the way of the one that was found not to be in
+// it.
+class ReplicaShard::OldFolderJob final : public io::DiskJob {
+public:
+    OldFolderJob(ReplicaShard& shard, TopicPartitionId id, std::string from, std::string to)
+        : shard_(shard), id_(id), from_(std::move(from)), to_(std::move(to)) {}
+    void run(io::FileSystem& files) override {
+        status_ = files.rename(from_, to_);
+        if (status_) status_ = files.sync_directory(storage::parent_path(to_));
+    }
+    void complete() override {
+        if (status_) LOG_WARN("stray_partition_renamed", from_, to_);
+        shard_.on_old_folder_gone(id_, status_);
+    }
+
+private:
+    ReplicaShard& shard_;
+    TopicPartitionId id_;
+    std::string from_;
+    std::string to_;
+    Status status_;
+};
+
 void ReplicaShard::on_image(Ref<const metadata::Image> image, const metadata::Changes& changes) {
     if (closing_) return;
     image_ = std::move(image);
-    if (!std::exchange(has_image_, true)) {
+    is_first_image_ = !std::exchange(has_image_, true);
+    if (is_first_image_) {
         set_strays_aside();
         discard_orphaned_futures();
         start_upkeep();
@@ -72,20 +96,19 @@ void ReplicaShard::on_image(Ref<const metadata::Image> image, const metadata::Ch
     apply_configs(changes);
 }
 
-// Folders of topics that were deleted while this node was down, or died before it had removed them.
+// Folders of topics that were deleted while this node was down, or died before it had removed them. That a
+// topic was made again under the same name, the load finds.
 void ReplicaShard::set_strays_aside() {
+    std::uint32_t next_shard = 0;
     for (const auto& directory : directories_) {
         const auto& at_start = directories_of_node_.directories()[directory.index];
-        for (const auto& folder : at_start.partitions) {
-            if (folder.name.kind != storage::DirectoryKind::live || !folder.topic_id) continue;
-            if (*folder.topic_id == k_metadata_topic_id) continue;  // the quorum's
-            const TopicPartitionId id{*folder.topic_id, folder.name.partition.partition};
-            const auto* partition = image_->partition(id.topic_id, id.partition);
+        for (const auto& name : at_start.live) {
+            if (name.topic == storage::k_metadata_topic) continue;  // the quorum's
+            const auto* topic = image_->topic(name.topic);
+            const auto* partition = topic == nullptr ? nullptr : topic->partitions.find(name.partition);
             if (partition != nullptr && partition->has_replica(config_.broker_id)) continue;
-            change_folder_balance(folder.name.partition, 1);
-            if (owner_of(id, ports_.shards.count()) != ports_.shard) continue;
-            folders_at_start_.erase(id);
-            set_aside(at_start.path, folder.name.partition);
+            change_folder_balance(name, 1);
+            if (next_shard++ % ports_.shards.count() == ports_.shard.value()) set_aside(at_start.path, name);
         }
     }
 }
@@ -95,8 +118,54 @@ void ReplicaShard::set_aside(const std::string& directory, const storage::Partit
     ports_.disk.submit(io::DiskLane{}, std::make_unique<StrayJob>(*this, directory, name, std::move(hex)));
 }
 
+void ReplicaShard::make_room_for(const TopicPartitionId& id, const storage::PartitionName& name) {
+    REACHED("folder_of_another_topic");
+    const auto path = path_of(slots_.find(id)->second);
+    const auto hex = fmt::format("{:016x}{:016x}", ports_.random.next(), ports_.random.next());
+    const auto stray = storage::suffixed_directory_name(name, hex, storage::DirectoryKind::stray);
+    ports_.disk.submit(io::DiskLane{},
+                       std::make_unique<OldFolderJob>(*this, id, storage::join_path(path, name.to_string()),
+                                                      storage::join_path(path, stray)));
+}
+
+void ReplicaShard::on_old_folder_gone(const TopicPartitionId& id, const Status& status) {
+    if (stopped_) return;
+    const auto slot = slots_.find(id);
+    ASSERT(slot != slots_.end());
+    if (closing_) {
+        slot->second.state = SlotState::failed;
+        return finish_load_waits(id);
+    }
+    auto& made = slot->second;
+    const auto& deleted = made.deleted_topic;
+    made.has_folder = made.is_unchecked = made.is_misplaced = false;  // whatever became of it, it is not ours
+    if (!status)
+        return on_load_failed(id, {deleted.empty() ? name_of(id).topic : deleted, id.partition},
+                              status.error());
+    if (const auto* partition = image_->partition(id.topic_id, id.partition))
+        made.directory = choose_directory(id, *partition);
+    if (deleted.empty()) forget_checkpoints(name_of(id));
+    start_load(id, made);
+}
+
 const std::string& ReplicaShard::path_of(const Slot& slot) const {
     return directories_of_node_.directories()[directories_[slot.directory].index].path;
+}
+
+// Whether the folder is this topic's is not known yet: one that is not where it should be is looked into
+// before anybody is told of it.
+void ReplicaShard::make_slot(const TopicPartitionId& id, const storage::PartitionName& name,
+                             const metadata::Partition& partition) {
+    auto& slot = slots_.find(id)->second;
+    const auto found = is_first_image_ ? directories_of_node_.directory_of(name) : std::nullopt;
+    const auto home = home_of(partition);
+    slot.has_folder = found.has_value();
+    slot.is_unchecked = found && !directories_of_node_.directories()[*found].was_clean;
+    slot.directory = found ? static_cast<std::uint32_t>(*found) : choose_directory(id, partition);
+    slot.is_misplaced = found && home && *home != slot.directory;
+    if (!slot.is_misplaced) assign_if_needed(id, partition, slot.directory);
+    if (!slot.has_folder || slot.is_misplaced) start_load(id, slot);  // new: its folder is made now
+    resume_move(id);
 }
 
 void ReplicaShard::apply_partition(const metadata::Topic& topic, PartitionIndex index) {
@@ -104,12 +173,7 @@ void ReplicaShard::apply_partition(const metadata::Topic& topic, PartitionIndex 
     if (partition == nullptr || !partition->has_replica(config_.broker_id)) return;
     const TopicPartitionId id{topic.id, index};
     auto [slot, added] = slots_.try_emplace(id);
-    if (added) {
-        slot->second.directory = choose_directory(id, *partition);
-        assign_if_needed(id, *partition, slot->second.directory);
-        if (!folders_at_start_.contains(id)) start_load(id, slot->second);  // new: its folder is made now
-        resume_move(id);
-    }
+    if (added) make_slot(id, {topic.name, index}, *partition);
     if (slot->second.partition != nullptr) slot->second.partition->lead(leadership_of(topic, *partition));
     if (partition->leader == config_.broker_id) {
         leadership_.on_led_here(topic.name, id, partition->leader_epoch);
@@ -132,7 +196,6 @@ void ReplicaShard::drop_partition(const std::string& topic, const TopicPartition
     if (found == slots_.end()) return free_folder({topic, id.partition});
     auto& slot = found->second;
     leadership_.on_not_led_here(topic, id);
-    folders_at_start_.erase(id);
     not_checkpointed_.erase(id);
     if (const auto move = moves_.find(id); move != moves_.end() && move->second.partition != nullptr) {
         slot.deleted_topic = topic;  // goes when it is open again, wherever that is
@@ -176,14 +239,19 @@ void ReplicaShard::remove_loaded(const TopicPartitionId& id, std::unique_ptr<Par
         const auto found = removing_.find(id);
         const storage::PartitionName name{found->second->topic(), id.partition};
         if (!status) LOG_ERROR("partition_removal_failed", name.to_string(), status.error().detail);
-        dead_.push_back(std::move(found->second));  // the log is calling us: it goes in a later turn
+        auto removed = std::move(found->second);
         removing_.erase(found);
-        ports_.executor.post([this] { dead_.clear(); });
+        bury(std::move(removed));
         free_folder(name);
     });
 }
 
 void ReplicaShard::free_folder(const storage::PartitionName& name) {
+    forget_checkpoints(name);
+    broadcast_folder_free_(name);
+}
+
+void ReplicaShard::forget_checkpoints(const storage::PartitionName& name) {
     std::vector<CheckpointEntry> entries;
     for (const auto& directory : directories_) {
         entries.push_back({.directory = directory.index, .partition = name, .is_gone = true});
@@ -191,7 +259,6 @@ void ReplicaShard::free_folder(const storage::PartitionName& name) {
     ports_.shards.submit(ShardId{0}, [&checkpointer = checkpointer_, entries = std::move(entries)] {
         checkpointer.report(entries);
     });
-    broadcast_folder_free_(name);
 }
 
 void ReplicaShard::on_folder_free(const storage::PartitionName& name) { change_folder_balance(name, -1); }

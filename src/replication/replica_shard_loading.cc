@@ -38,18 +38,17 @@ void ReplicaShard::start_load(const TopicPartitionId& id, Slot& slot) {
         return finish_load_waits(id);
     }
     slot.state = SlotState::loading;
-    const bool is_new = slot.deleted_topic.empty() && !folders_at_start_.contains(id);
     const auto name =
         slot.deleted_topic.empty() ? name_of(id) : storage::PartitionName{slot.deleted_topic, id.partition};
-    if (is_new && is_folder_busy(name)) {
+    if (slot.deleted_topic.empty() && !slot.has_folder && is_folder_busy(name)) {
         waiting_for_folder_[name].insert(id);
         return;
     }
-    load(id, slot, name, is_new);
+    ports_.disk.submit(io::DiskLane{}, std::make_unique<LoadJob>(*this, id, load_request(id, slot, name)));
 }
 
-void ReplicaShard::load(const TopicPartitionId& id, const Slot& slot, const storage::PartitionName& name,
-                        bool is_new) {
+storage::LoadRequest ReplicaShard::load_request(const TopicPartitionId& id, const Slot& slot,
+                                                const storage::PartitionName& name) const {
     const auto& directory = directories_of_node_.directories()[directories_[slot.directory].index];
     storage::LoadRequest request;
     request.directory = storage::join_path(directory.path, name.to_string());
@@ -63,7 +62,7 @@ void ReplicaShard::load(const TopicPartitionId& id, const Slot& slot, const stor
         request.clean = reload->second.is_sound;
         request.recovery_point = reload->second.recovery_point;
         request.log_start_offset = reload->second.log_start;
-    } else if (!is_new) {
+    } else if (slot.has_folder) {
         const auto offset_in = [&name](const storage::OffsetCheckpoint& checkpoint) {
             const auto found = checkpoint.find(name);
             return found == checkpoint.end() ? Offset{} : found->second;
@@ -71,8 +70,10 @@ void ReplicaShard::load(const TopicPartitionId& id, const Slot& slot, const stor
         request.clean = directory.was_clean;
         request.recovery_point = offset_in(directory.recovery_points);
         request.log_start_offset = offset_in(directory.log_start_offsets);
+        if (const auto mark = directory.marks.find(name); mark != directory.marks.end())
+            request.mark = mark->second;
     }
-    ports_.disk.submit(io::DiskLane{}, std::make_unique<LoadJob>(*this, id, std::move(request)));
+    return request;
 }
 
 void ReplicaShard::on_loaded(const TopicPartitionId& id, Result<storage::LoadedLog> loaded) {
@@ -84,41 +85,52 @@ void ReplicaShard::on_loaded(const TopicPartitionId& id, Result<storage::LoadedL
         slot.state = SlotState::failed;
         return finish_load_waits(id);
     }
-    const auto topic_name = slot.deleted_topic.empty() ? name_of(id).topic : slot.deleted_topic;
-    if (!loaded) {
-        LOG_ERROR("partition_load_failed", topic_name, id.partition, loaded.error().detail);
-        // Without room the next one who asks tries again.
-        slot.state = io::is_passing(loaded.error()) ? SlotState::unloaded : SlotState::failed;
-        on_disk_error(id, loaded.error());
-        if (!slot.deleted_topic.empty()) {
-            set_aside(path_of(slot), {topic_name, id.partition});
-            slots_.erase(found);
-        }
-        return finish_load_waits(id);
-    }
+    const storage::PartitionName name{slot.deleted_topic.empty() ? name_of(id).topic : slot.deleted_topic,
+                                      id.partition};
+    if (!loaded) return on_load_failed(id, name, loaded.error());
     auto& directory = directories_[slot.directory];
-    auto partition = std::make_unique<Partition>(id, topic_name, config_.broker_id, *this);
+    auto partition = std::make_unique<Partition>(id, name.topic, config_.broker_id, *this);
     const auto config =
-        topic_settings(*image_, topic_name, config_.broker_id, broker_configs_, config_.durability).log;
+        topic_settings(*image_, name.topic, config_.broker_id, broker_configs_, config_.durability).log;
     partition->set_log(std::make_unique<storage::Log>(
         std::move(*loaded), config, storage::LogPorts{directory.writer, tail_, ports_.disk, decompressor_},
         *partition));
     const auto& cleaned = directories_of_node_.directories()[directory.index].cleaner_offsets;
     if (const auto reload = reloads_.extract(id); !reload.empty()) {
         partition->log().set_clean_end(reload.mapped().clean_end);
-    } else if (const auto end = cleaned.find({topic_name, id.partition}); end != cleaned.end()) {
+    } else if (const auto end = cleaned.find(name); slot.has_folder && end != cleaned.end()) {
         partition->log().set_clean_end(end->second);
     }
+    slot.has_folder = true;
     if (!slot.deleted_topic.empty()) {
         slots_.erase(found);
         remove_loaded(id, std::move(partition));
         return finish_load_waits(id);
     }
     const auto* topic = image_->topic(id.topic_id);
-    if (const auto* entry = topic->partitions.find(id.partition))
+    if (const auto* entry = topic->partitions.find(id.partition)) {
         partition->lead(leadership_of(*topic, *entry));
+        if (std::exchange(slot.is_misplaced, false)) assign_if_needed(id, *entry, slot.directory);
+    }
     slot.partition = std::move(partition);
     slot.state = SlotState::loaded;
+    finish_load_waits(id);
+}
+
+void ReplicaShard::on_load_failed(const TopicPartitionId& id, const storage::PartitionName& name,
+                                  const Error& why) {
+    const auto found = slots_.find(id);
+    auto& slot = found->second;
+    const bool is_of_another = why.code == ErrorCode::inconsistent_topic_id && slot.has_folder;
+    if (is_of_another && slot.deleted_topic.empty()) return make_room_for(id, name);
+    LOG_ERROR("partition_load_failed", name.topic, id.partition, why.detail);
+    // Without room the next one who asks tries again.
+    slot.state = io::is_passing(why) ? SlotState::unloaded : SlotState::failed;
+    on_disk_error(id, why);
+    if (!slot.deleted_topic.empty()) {
+        set_aside(path_of(slot), name);
+        slots_.erase(found);
+    }
     finish_load_waits(id);
 }
 

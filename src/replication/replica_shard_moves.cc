@@ -326,7 +326,6 @@ void ReplicaShard::end_move(const TopicPartitionId& id, bool is_moved) {
     if (is_moved) {
         report_gone(slot.directory, move.name);
         slot.directory = move.target;
-        folders_at_start_[id] = move.target;
         LOG_INFO("partition_moved", move.name.to_string(), path_of(slot));
     } else {
         discard(move.future, id, move.next_target);
@@ -371,7 +370,7 @@ void ReplicaShard::resume_move(const TopicPartitionId& id) {
 // Copies of partitions that are gone, and folders that were to be removed when the node died.
 void ReplicaShard::discard_orphaned_futures() {
     for (const auto& directory : directories_) {
-        for (const auto& folder : directories_of_node_.directories()[directory.index].partitions) {
+        for (const auto& folder : directories_of_node_.directories()[directory.index].others) {
             if (folder.name.kind != storage::DirectoryKind::to_delete) continue;
             const TopicPartitionId id{folder.topic_id.value_or(Uuid{}), folder.name.partition.partition};
             if (owner_of(id, ports_.shards.count()) == ports_.shard)

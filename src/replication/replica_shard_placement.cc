@@ -108,10 +108,9 @@ std::optional<std::uint32_t> ReplicaShard::take_preference(const storage::Partit
     return found.mapped();
 }
 
-// Where its folder already is; else what the controller assigned; else what was planned.
+// What was planned for a new one; else what the controller assigned.
 std::uint32_t ReplicaShard::choose_directory(const TopicPartitionId& id,
                                              const metadata::Partition& partition) const {
-    if (const auto found = folders_at_start_.find(id); found != folders_at_start_.end()) return found->second;
     if (const auto planned = planned_.find(id); planned != planned_.end()) return planned->second;
     const auto assigned = home_of(partition);
     if (assigned) return *assigned;

@@ -189,7 +189,8 @@ struct ReplicaShard::ReadGather final : RefCounted {
              .upper_bound = outcomes.back().read_limit,
              .max_bytes = limit,
              .min_one_message = is_empty_so_far,
-             .file_range_bytes_min = options.file_range_bytes_min,
+             .file_range_bytes_min =
+                 shard.is_unchecked(fetch.partition) ? SIZE_MAX : options.file_range_bytes_min,
              .with_aborted = options.isolation == Isolation::read_committed},
             [self = Ref(this)](Result<storage::LogRead> read) { self->on_read(std::move(read)); });
         is_waiting = is_reading;
@@ -221,6 +222,11 @@ struct ReplicaShard::ReadGather final : RefCounted {
     bool is_reading = false;  // a read was asked for and has not answered
     bool is_waiting = false;  // and read_next has returned meanwhile
 };
+
+bool ReplicaShard::is_unchecked(const TopicPartitionId& id) const {
+    const auto slot = slots_.find(id);
+    return slot != slots_.end() && slot->second.is_unchecked;
+}
 
 void ReplicaShard::read(std::vector<PartitionFetch> fetches, FetchOptions options,
                         Completion<std::vector<FetchOutcome>> done) {

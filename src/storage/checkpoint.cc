@@ -2,21 +2,17 @@
 
 #include <fmt/format.h>
 
-#include <charconv>
 #include <set>
 
 #include "base/fault.h"
 #include "io/disk_error.h"
+#include "storage/checkpoint_text.h"
 
 namespace gregor::storage {
 namespace {
 
 constexpr const char* k_temporary_suffix = ".tmp";
 constexpr std::string_view k_blanks = " \t\r\f\v";
-
-Error malformed(const std::string& path, std::string_view why) {
-    return {ErrorCode::kafka_storage_error, fmt::format("{}: {}", path, why)};
-}
 
 std::optional<std::string_view> next_line(std::string_view& text) {
     if (text.empty()) return std::nullopt;
@@ -38,15 +34,21 @@ std::vector<std::string_view> split_blanks(std::string_view line) {
     }
 }
 
-template <class Number>
-std::optional<Number> parse_number(std::string_view text) {
-    Number value{};
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
-    return value;
+Result<Ref<io::File>> write_temporary(io::FileSystem& files, const std::string& path,
+                                      const std::string& contents) {
+    auto file = TRY(files.open(path + k_temporary_suffix, io::OpenMode::create));
+    const auto bytes = as_bytes(contents);
+    TRY_STATUS(file->truncate(0));
+    TRY_STATUS(file->write_at(0, std::span(&bytes, 1)));
+    return file;
 }
 
-// The entries of a checkpoint of version 0, each split into fields.
+}  // namespace
+
+Error malformed(const std::string& path, std::string_view why) {
+    return {ErrorCode::kafka_storage_error, fmt::format("{}: {}", path, why)};
+}
+
 Result<std::vector<std::vector<std::string_view>>> parse_checkpoint(std::string_view text, std::size_t fields,
                                                                     const std::string& path) {
     std::vector<std::vector<std::string_view>> entries;
@@ -69,23 +71,11 @@ Result<std::vector<std::vector<std::string_view>>> parse_checkpoint(std::string_
     return entries;
 }
 
-// A file that may be missing; then it is empty.
 Result<std::string> read_if_there(io::FileSystem& files, const std::string& path) {
     auto text = read_text_file(files, path);
     if (!text && io::is_disk_failure(text.error(), io::DiskFailure::not_found)) return std::string();
     return text;
 }
-
-Result<Ref<io::File>> write_temporary(io::FileSystem& files, const std::string& path,
-                                      const std::string& contents) {
-    auto file = TRY(files.open(path + k_temporary_suffix, io::OpenMode::create));
-    const auto bytes = as_bytes(contents);
-    TRY_STATUS(file->truncate(0));
-    TRY_STATUS(file->write_at(0, std::span(&bytes, 1)));
-    return file;
-}
-
-}  // namespace
 
 Result<std::string> read_text_file(io::FileSystem& files, const std::string& path) {
     const auto file = TRY(files.open(path, io::OpenMode::read));

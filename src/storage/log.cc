@@ -34,6 +34,14 @@ void Log::adopt(LoadedLog loaded) {
     recovery_point_ = loaded.recovery_point;
     unsynced_end_ = Offset{0};
     unsynced_segments_.clear();
+    mark_ = loaded.mark;
+    last_mark_end_ = std::max(last_mark_end_, loaded.last_mark_end);
+    marking_ = false;
+    marked_bytes_ = mark_ ? mark_->position : 0;
+    ++mark_round_;
+    mark_snapshots_.clear();
+    // Whatever took long to know should be known the next time.
+    has_changed_ |= loaded.report.bytes_scanned > config_.mark_bytes;
     tail_.reset(log_end_);
     recent_aborted_.clear();
     clean_end_ = std::min(clean_end_, log_end_);

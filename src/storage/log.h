@@ -27,6 +27,7 @@
 #include "storage/epoch_cache.h"
 #include "storage/index_tail.h"
 #include "storage/log_config.h"
+#include "storage/log_mark.h"
 #include "storage/names.h"
 #include "storage/producer_state.h"
 #include "storage/segment.h"
@@ -160,6 +161,9 @@ public:
     Offset recovery_point() const {
         return recovery_point_;
     }  // for the checkpoint: everything below is fsynced, indexes included
+    // Below which a load need not look, for the directory's state; nullopt: it begins with the active
+    // segment.
+    std::optional<LogMark> mark() const;
     // First offset of the earliest transaction that is open, or whose marker is not below the high watermark
     // yet; nullopt when there is none. Never below the log's start.
     std::optional<Offset> first_unstable_offset() const;
@@ -254,6 +258,8 @@ private:
     class RetireTask;
     class AbortTask;
     class SwapTask;
+    class MarkTask;
+    class MarkJob;
 
     // What a write in flight means once it is done.
     struct Pending {
@@ -297,6 +303,11 @@ private:
     void resume_reads();
     void retire_oldest(std::size_t count, std::int64_t now_ms, Completion<Result<RetiredFiles>> done);
     void queue_epochs();
+    LogMark mark_of_end() const;
+    bool is_mark_due() const;
+    void start_mark();
+    void on_marked(std::uint64_t round, const std::optional<LogMark>& mark);
+    bool is_settled() const { return !has_changed_ && producers_.entries().empty(); }
     void flush_index_tail();
     void on_segment_synced(Offset base, Offset end);
     void on_flushed(const std::vector<Offset>& segments, Offset end);
@@ -334,6 +345,15 @@ private:
     Offset unsynced_end_;                    // behind the last write that nobody will fsync with its answer
     std::vector<Offset> unsynced_segments_;  // closed, their fsync under way in the background
     std::deque<Pending> pending_;
+    std::optional<LogMark> mark_;
+    bool marking_ = false;           // the next one is under way
+    std::int64_t marked_bytes_ = 0;  // of the active segment, below the last one or the next
+    // Of all that were ever begun. A truncation may have made some void that the directory's state still
+    // names: where one of those ended no snapshot may lie before everything is fsynced again.
+    Offset last_mark_end_;
+    std::uint64_t mark_round_ = 0;       // counts the times that marks under way became void
+    std::deque<Offset> mark_snapshots_;  // oldest first
+    bool has_changed_ = false;           // since the load: closing it takes more than closing its files
     std::optional<Error> failed_;
     // Counts the times that segments went or were replaced: what a job read meanwhile is read again.
     std::uint64_t layout_ = 0;

@@ -227,6 +227,8 @@ AppendInfo Log::add_batches(const std::vector<Slice>& batches, std::int64_t now_
         roll_to(std::max(first.base_offset(), log_end_), now_ms);
     for (const auto& batch : batches) add_batch(batch);
     segments_.back().modified_ms = now_ms;
+    has_changed_ = true;
+    if (is_mark_due()) start_mark();
     if (index_tail_.is_full()) flush_index_tail();
     if (config_.flush_messages != k_forever && log_end_ - recovery_point_ >= config_.flush_messages &&
         config_.durability == Durability::page_cache)

@@ -51,6 +51,8 @@ struct LogConfig {
     // Every load reads all batches and learns the leader epochs from them: the epoch file, which Kafka wants
     // to find, is written when the log is closed, and no start waits for its fsync.
     bool epochs_are_derived = false;
+    std::int64_t mark_bytes = std::int64_t{64}
+                              << 20;  // between points that a load after a kill begins at; 0: none
 };
 
 }  // namespace gregor::storage

@@ -12,6 +12,7 @@
 #include "io/disk_error.h"
 #include "storage/clean_marker.h"
 #include "storage/recovery.h"
+#include "storage/segment_recovery.h"
 
 namespace gregor::storage {
 namespace {
@@ -19,7 +20,6 @@ namespace {
 constexpr const char* k_lock_file = ".lock";
 constexpr const char* k_clean_shutdown_file = ".kafka_cleanshutdown";
 constexpr std::string_view k_remote_cache_directory = "remote-log-index-cache";
-constexpr std::string_view k_metadata_topic = "__cluster_metadata";
 constexpr std::uint64_t k_reserved_directory_ids = 100;
 
 // One sentence about a directory that cannot be used, with what to do about it.
@@ -129,10 +129,10 @@ OffsetCheckpoint read_or_empty(io::FileSystem& files, const LogDir& directory, c
     return {};
 }
 
-Status list_partitions(io::FileSystem& files, LogDir& directory, bool holds_metadata) {
+Status list_folders(io::FileSystem& files, LogDir& directory, bool holds_metadata) {
     for (const auto& entry : TRY(files.list(directory.path))) {
         if (!entry.is_directory || entry.name == k_remote_cache_directory) continue;
-        const auto name = parse_directory_name(entry.name);
+        auto name = parse_directory_name(entry.name);
         const auto path = join_path(directory.path, entry.name);
         if (!name)
             return refuse(
@@ -140,10 +140,15 @@ Status list_partitions(io::FileSystem& files, LogDir& directory, bool holds_meta
         if (name->partition.topic == k_metadata_topic && !holds_metadata)
             return refuse(fmt::format(
                 "{} lies outside of metadata.log.dir; move it there or correct the setting", path));
+        if (name->kind == DirectoryKind::live) {
+            directory.live.push_back(std::move(name->partition));
+            continue;
+        }
         auto topic_id = read_partition_metadata(files, path);
         if (!topic_id) LOG_WARN("partition_metadata_ignored", path, topic_id.error().detail);
-        directory.partitions.push_back({path, *name, topic_id ? *topic_id : std::nullopt});
+        directory.others.push_back({path, std::move(*name), topic_id ? *topic_id : std::nullopt});
     }
+    std::ranges::sort(directory.live);
     return {};
 }
 
@@ -153,7 +158,7 @@ Status begin_directory(io::FileSystem& files, LogDir& directory, bool holds_meta
     directory.log_start_offsets = read_or_empty(files, directory, k_log_start_file);
     directory.high_watermarks = read_or_empty(files, directory, k_high_watermark_file);
     directory.cleaner_offsets = read_or_empty(files, directory, k_cleaner_file);
-    return list_partitions(files, directory, holds_metadata);
+    return list_folders(files, directory, holds_metadata);
 }
 
 Uuid draw_directory_id(io::Random& random, const std::set<Uuid>& taken) {
@@ -241,10 +246,12 @@ Status LogDirs::format(io::FileSystem& files, const std::string& cluster_id, io:
 }
 
 Status LogDirs::begin(io::FileSystem& files) {
+    found_marks_.resize(directories_.size());
     for (std::size_t i = 0; i < directories_.size(); ++i) {
         auto& directory = directories_[i];
         if (directory.failed) continue;
         const auto begun = begin_directory(files, directory, i == metadata_directory_);
+        if (begun) found_marks_[i] = find_marks(files, directory);
         if (begun) continue;
         if (i == metadata_directory_ || !is_survivable(begun.error())) return begun;
         LOG_ERROR("log_directory_failed", directory.path, begun.error().detail);
@@ -255,33 +262,26 @@ Status LogDirs::begin(io::FileSystem& files) {
     return check_duplicates();
 }
 
-std::set<PartitionName> LogDirs::live_partitions() const {
-    std::set<PartitionName> live;
-    for (const auto& directory : directories_) {
-        for (const auto& partition : directory.partitions) {
-            if (partition.name.kind == DirectoryKind::live) live.insert(partition.name.partition);
-        }
-    }
-    return live;
-}
-
 // A crash between the two renames of a move (log_copy.h) leaves a copy without its original: it is complete.
 // With a directory out of order the original may be there.
 Status LogDirs::finish_moves(io::FileSystem& files) {
     if (std::ranges::any_of(directories_, [](const LogDir& each) { return each.failed.has_value(); }))
         return {};
-    const auto live = live_partitions();
     for (auto& directory : directories_) {
-        for (auto& partition : directory.partitions) {
-            if (partition.name.kind != DirectoryKind::future || live.contains(partition.name.partition))
+        std::vector<OtherFolder> others;
+        for (auto& folder : directory.others) {
+            if (folder.name.kind != DirectoryKind::future || directory_of(folder.name.partition)) {
+                others.push_back(std::move(folder));
                 continue;
-            const auto path = join_path(directory.path, partition.name.partition.to_string());
-            TRY_STATUS(files.rename(partition.path, path));
+            }
+            const auto path = join_path(directory.path, folder.name.partition.to_string());
+            TRY_STATUS(files.rename(folder.path, path));
             TRY_STATUS(files.sync_directory(directory.path));
             LOG_INFO("partition_move_finished", path);
-            partition.path = path;
-            partition.name.kind = DirectoryKind::live;
+            directory.live.insert(std::ranges::upper_bound(directory.live, folder.name.partition),
+                                  folder.name.partition);
         }
+        directory.others = std::move(others);
     }
     return {};
 }
@@ -289,12 +289,11 @@ Status LogDirs::finish_moves(io::FileSystem& files) {
 // Beside their original: copies that a crash left without the id of their topic, so that nobody would go on
 // with them, and all but one of a partition.
 Status LogDirs::discard_copies(io::FileSystem& files) {
-    const auto live = live_partitions();
     std::set<PartitionName> copied;
     for (auto& directory : directories_) {
-        for (auto at = directory.partitions.begin(); at != directory.partitions.end();) {
+        for (auto at = directory.others.begin(); at != directory.others.end();) {
             const auto& [path, name, topic_id] = *at;
-            const bool is_copy = name.kind == DirectoryKind::future && live.contains(name.partition);
+            const bool is_copy = name.kind == DirectoryKind::future && directory_of(name.partition);
             if (!is_copy || (topic_id && copied.insert(name.partition).second)) {
                 ++at;
                 continue;
@@ -303,23 +302,29 @@ Status LogDirs::discard_copies(io::FileSystem& files) {
             LOG_INFO("partition_copy_discarded", path);
             TRY_STATUS(remove_directory(files, path));
             TRY_STATUS(files.sync_directory(directory.path));
-            at = directory.partitions.erase(at);
+            at = directory.others.erase(at);
         }
     }
     return {};
 }
 
 Status LogDirs::check_duplicates() const {
-    std::map<std::pair<PartitionName, DirectoryKind>, std::string> seen;
-    for (const auto& directory : directories_) {
-        for (const auto& partition : directory.partitions) {
-            const auto kind = partition.name.kind;
-            if (kind != DirectoryKind::live && kind != DirectoryKind::future) continue;
-            const auto [other, is_new] =
-                seen.emplace(std::pair(partition.name.partition, kind), partition.path);
-            if (!is_new)
-                return refuse(fmt::format("{} and {} hold the same partition; move one of them away",
-                                          other->second, partition.path));
+    const auto refuse_both = [](const std::string& one, const std::string& other) {
+        return refuse(fmt::format("{} and {} hold the same partition; move one of them away", one, other));
+    };
+    std::map<PartitionName, std::string> futures;
+    for (std::size_t i = 0; i < directories_.size(); ++i) {
+        for (const auto& folder : directories_[i].others) {
+            if (folder.name.kind != DirectoryKind::future) continue;
+            const auto [other, is_new] = futures.emplace(folder.name.partition, folder.path);
+            if (!is_new) return refuse_both(other->second, folder.path);
+        }
+        for (std::size_t other = 0; other < i; ++other) {
+            for (const auto& partition : directories_[i].live) {
+                if (std::ranges::binary_search(directories_[other].live, partition))
+                    return refuse_both(join_path(directories_[other].path, partition.to_string()),
+                                       join_path(directories_[i].path, partition.to_string()));
+            }
         }
     }
     return {};
@@ -327,6 +332,55 @@ Status LogDirs::check_duplicates() const {
 
 bool is_marked_clean(io::FileSystem& files, const std::string& directory) {
     return files.stat(join_path(directory, k_clean_shutdown_file)).has_value();
+}
+
+std::optional<std::size_t> LogDirs::directory_of(const PartitionName& partition) const {
+    for (std::size_t i = 0; i < log_directories_; ++i)
+        if (std::ranges::binary_search(directories_[i].live, partition)) return i;
+    return std::nullopt;
+}
+
+// Our own state is disposable: damaged, it is as good as none.
+LogDirs::FoundMarks LogDirs::find_marks(io::FileSystem& files, const LogDir& directory) {
+    auto marks = read_marks(files, join_path(directory.path, k_marks_file), directory.id());
+    auto stamp = read_stamp(files, join_path(directory.path, k_stamp_file), directory.id());
+    if (marks && stamp) return {std::move(*marks), std::move(*stamp)};
+    LOG_WARN("marks_ignored", directory.path, (marks ? stamp.error() : marks.error()).detail);
+    return {};
+}
+
+void LogDirs::claim_marks(std::optional<Uuid> last_incarnation) {
+    last_incarnation_ = last_incarnation;
+    auto all = std::exchange(found_marks_, {});
+    ASSERT(all.size() == directories_.size());
+    for (std::size_t i = 0; i < all.size(); ++i) {
+        auto& [marks, stamp] = all[i];
+        auto& directory = directories_[i];
+        directory.are_marks_ours =
+            last_incarnation && std::ranges::find(stamp, *last_incarnation) != stamp.end();
+        if (directory.are_marks_ours)
+            directory.marks = std::move(marks);
+        else if (!marks.empty())
+            LOG_INFO("marks_are_void", directory.path, marks.size());
+    }
+}
+
+// The old marks go first, unless they are ours: the new stamp must not make them valid again.
+Status LogDirs::stamp(io::FileSystem& files, Uuid incarnation) {
+    for (std::size_t i = 0; i < log_directories_; ++i) {
+        const auto& directory = directories_[i];
+        if (directory.failed) continue;
+        std::vector<Uuid> incarnations{incarnation};
+        if (directory.are_marks_ours) {
+            incarnations.push_back(*last_incarnation_);
+        } else {
+            TRY_STATUS(remove_if_there(files, join_path(directory.path, k_marks_file)));
+            TRY_STATUS(files.sync_directory(directory.path));
+        }
+        const auto path = join_path(directory.path, k_stamp_file);
+        TRY_STATUS(write_files_atomically(files, {stamp_file(path, directory.id(), incarnations)}));
+    }
+    return {};
 }
 
 Status LogDirs::mark_clean(io::FileSystem& files, std::size_t directory, std::int64_t broker_epoch) {

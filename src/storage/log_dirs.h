@@ -15,6 +15,7 @@
 #include "base/result.h"
 #include "io/ports.h"
 #include "storage/checkpoint.h"
+#include "storage/log_mark.h"
 #include "storage/meta_properties.h"
 #include "storage/names.h"
 
@@ -26,7 +27,8 @@ struct LogDirsConfig {
     BrokerId node_id;
 };
 
-struct PartitionDirectory {
+// A folder that is no live partition: a copy on its way, or one that is to be removed.
+struct OtherFolder {
     std::string path;
     DirectoryName name;
     std::optional<Uuid> topic_id;  // partition.metadata; nullopt when it has none
@@ -43,7 +45,14 @@ struct LogDir {
     OffsetCheckpoint log_start_offsets;
     OffsetCheckpoint high_watermarks;
     OffsetCheckpoint cleaner_offsets;
-    std::vector<PartitionDirectory> partitions;
+    LogMarks marks;               // none before claim_marks()
+    bool are_marks_ours = false;  // nobody else was here since they were written
+    // Ascending. Whose topic a live folder is, its first load looks up: a start that read a file in each of
+    // them would last as long as there are partitions.
+    std::vector<PartitionName> live;
+    std::vector<OtherFolder> others;
+
+    Uuid id() const { return properties ? properties->directory_id.value_or(Uuid{}) : Uuid{}; }
 };
 
 class LogDirs {
@@ -64,6 +73,14 @@ public:
     // Once, before any log is loaded: removes the clean-shutdown markers durably, reads the checkpoints and
     // lists the partitions.
     Status begin(io::FileSystem& files);
+    // The directory that holds the partition since before begin().
+    std::optional<std::size_t> directory_of(const PartitionName& partition) const;
+    // Before any log is loaded: takes the marks of directories where no other broker has been since, which
+    // would have registered this node under another incarnation than ours. Touches no file.
+    void claim_marks(std::optional<Uuid> last_incarnation);
+    // Before this node registers under a new incarnation: what it marks from now on is told from what others
+    // do.
+    Status stamp(io::FileSystem& files, Uuid incarnation);
     // Only after every log of the directory was closed without error and its checkpoints are written.
     Status mark_clean(io::FileSystem& files, std::size_t directory, std::int64_t broker_epoch);
     // Removes .lock; the lock itself goes with this object.
@@ -75,15 +92,21 @@ public:
     std::size_t metadata_directory() const { return metadata_directory_; }
 
 private:
-    std::set<PartitionName> live_partitions() const;
+    struct FoundMarks {
+        LogMarks marks;
+        std::vector<Uuid> stamp;  // the incarnations that wrote them
+    };
+    static FoundMarks find_marks(io::FileSystem& files, const LogDir& directory);
     Status finish_moves(io::FileSystem& files);
     Status discard_copies(io::FileSystem& files);
     Status check_duplicates() const;
 
     std::vector<LogDir> directories_;
+    std::vector<FoundMarks> found_marks_;  // of each directory, until they are claimed
     std::size_t log_directories_ = 0;
     std::size_t metadata_directory_ = 0;
     BrokerId node_id_;
+    std::optional<Uuid> last_incarnation_;
 };
 
 }  // namespace gregor::storage

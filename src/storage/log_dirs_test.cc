@@ -127,18 +127,18 @@ TEST_F(Formatted, ListsPartitionsAndCheckpoints) {
     ASSERT_TRUE(files.make_directories("/a/__cluster_metadata-0"));
     ASSERT_TRUE(files.make_directories("/a/remote-log-index-cache"));
     ASSERT_TRUE(files.make_directories("/b/t-2.00000000000000000000000000000000-delete"));
-    const Uuid id{5, 6};
-    ASSERT_TRUE(write_files_atomically(files, {partition_metadata_file("/a/t-0", id)}));
     files.put("/a/recovery-point-offset-checkpoint", "0\n1\nt 0 12\n");
     files.put("/a/log-start-offset-checkpoint", "garbage");
     auto dirs = LogDirs::open(files, two_dirs());
     ASSERT_TRUE(dirs->begin(files));
     const auto& a = dirs->directories()[0];
-    EXPECT_EQ(a.partitions.size(), 2U);
-    EXPECT_EQ(a.partitions[1].topic_id, id);
+    EXPECT_EQ(a.live.size(), 2U);
+    EXPECT_EQ(dirs->directory_of({"t", PartitionIndex{0}}), 0U);
+    EXPECT_EQ(dirs->directory_of({"t", PartitionIndex{1}}), 1U);
+    EXPECT_EQ(dirs->directory_of({"t", PartitionIndex{2}}), std::nullopt);  // it is being deleted
     EXPECT_EQ(a.recovery_points.at({"t", PartitionIndex{0}}), Offset{12});
     EXPECT_TRUE(a.log_start_offsets.empty());
-    EXPECT_EQ(dirs->directories()[1].partitions[1].name.kind, DirectoryKind::to_delete);
+    EXPECT_EQ(dirs->directories()[1].others.at(0).name.kind, DirectoryKind::to_delete);
 }
 
 TEST_F(Formatted, RefusesForeignAndDoubledDirectories) {
@@ -175,8 +175,9 @@ TEST_F(Formatted, DiscardsCopiesThatNobodyGoesOnWith) {
     auto dirs = LogDirs::open(files, two_dirs());
     ASSERT_EQ(detail(dirs->begin(files)), "");
     std::vector<std::string> left;
-    for (const auto& partition : dirs->directories()[1].partitions) left.push_back(partition.path);
-    EXPECT_EQ(left, (std::vector<std::string>{copies[1], "/b/u-0"}));
+    for (const auto& folder : dirs->directories()[1].others) left.push_back(folder.path);
+    EXPECT_EQ(left, std::vector<std::string>{copies[1]});
+    EXPECT_EQ(dirs->directory_of({"u", PartitionIndex{0}}), 1U);
     EXPECT_FALSE(files.list(copies[0]));
     EXPECT_FALSE(files.list(copies[2]));
 }

@@ -15,42 +15,10 @@
 #include "storage/producer_loading.h"
 #include "storage/recovery.h"
 #include "storage/segment_recovery.h"
+#include "storage/segment_sync.h"
 
 namespace gregor::storage {
 namespace {
-
-Status write_index_tail(SegmentFiles& segment, io::FileSystem& files, const IndexWrite& write) {
-    const Bytes index = write.index;
-    const Bytes time = write.time;
-    if (!index.empty()) {
-        const auto file = TRY(segment.open_index(files));
-        TRY_STATUS(file->write_at(write.index_position, std::span(&index, 1)));
-    }
-    if (time.empty()) return {};
-    const auto file = TRY(segment.open_time_index(files));
-    return file->write_at(write.time_position, std::span(&time, 1));
-}
-
-Status sync_segment(SegmentFiles& segment, io::FileSystem& files) {
-    const auto log = TRY(segment.open_log(files));
-    const auto index = TRY(segment.open_index(files));
-    const auto time = TRY(segment.open_time_index(files));
-    const std::array<io::File*, 3> all{log.get(), index.get(), time.get()};
-    return files.sync_all(all);
-}
-
-// One that retention may have taken out meanwhile: nothing of it has to last then.
-Status sync_closed_segment(io::FileSystem& files, const std::string& stem) {
-    std::vector<Ref<io::File>> open;
-    for (const auto* extension : {k_log_extension, k_index_extension, k_time_index_extension}) {
-        auto file = files.open(stem + extension, io::OpenMode::read_write);
-        if (!file && io::is_disk_failure(file.error(), io::DiskFailure::not_found)) continue;
-        open.push_back(TRY(std::move(file)));
-    }
-    std::vector<io::File*> all;
-    for (const auto& file : open) all.push_back(file.get());
-    return all.empty() ? Status{} : files.sync_all(all);
-}
 
 class RemoveDirectory final : public io::DiskJob {
 public:
@@ -200,6 +168,8 @@ void Log::roll_to(Offset base, std::int64_t now_ms) {
     if (!plan.sync) unsynced_segments_.push_back(closed.base);
     ports_.writer->queue(client_, std::make_unique<RollTask>(std::move(plan)));
     index_tail_.clear();
+    marked_bytes_ = 0;
+    has_changed_ = true;
     segments_.push_back({.base = base, .modified_ms = now_ms, .max_timestamp = -1});
     active_ = {.rule = IndexRule(config_.index_interval_bytes), .created_ms = now_ms};
     files_ = ports_.writer->files_of(segment_path(directory_, base, ""));
@@ -227,19 +197,27 @@ public:
         Offset end;
         std::vector<Offset> unsynced;  // closed segments that nobody fsynced yet
         bool close = false;
+        bool is_settled = false;          // close, and nothing has changed
         std::vector<std::byte> snapshot;  // with close
         std::vector<EpochStart> epochs;   // with close
+        LogMark mark{};                   // with close
     };
     FlushTask(Plan plan, Completion<Status> done) : plan_(std::move(plan)), done_(std::move(done)) {}
 
     bool is_last() const override { return plan_.close; }
     Status run(io::FileSystem& files) override {
+        if (plan_.is_settled) {
+            plan_.segment->close();
+            return {};
+        }
         TRY_STATUS(write_index_tail(*plan_.segment, files, plan_.tail));
         for (const auto base : plan_.unsynced) {
             TRY_STATUS(sync_closed_segment(files, segment_path(plan_.directory, base, "")));
         }
         TRY_STATUS(sync_segment(*plan_.segment, files));
         if (!plan_.close) return {};
+        const auto index = TRY(plan_.segment->open_index(files));
+        plan_.mark.last_index_position = TRY(last_index_position(*index, plan_.mark));
         plan_.segment->close();
         TRY_STATUS(write_snapshot(files, plan_.directory, plan_.end, plan_.snapshot, true));
         return write_files_atomically(files, {epochs_file(plan_.directory, plan_.epochs)});
@@ -249,6 +227,7 @@ public:
             auto& log = *static_cast<Log*>(client);
             log.on_index_written(plan_.base, plan_.segment, plan_.tail);
             if (!log.truncating_) log.on_flushed(plan_.unsynced, plan_.end);
+            if (plan_.close && !plan_.is_settled) log.mark_ = plan_.mark;
         }
         done_(outcome);
     }
@@ -293,7 +272,9 @@ void Log::on_cut(const Status& outcome) {
 
 void Log::queue_close(Completion<Status> done) {
     const auto& segment = segments_.back();
-    if (const auto closing = active_.rule.closing_entry()) index_tail_.add_closing(*closing);
+    if (const auto closing = active_.rule.closing_entry(); closing && !is_settled())
+        index_tail_.add_closing(*closing);
+    const auto mark = mark_of_end();
     FlushTask::Plan plan{.directory = directory_,
                          .segment = files_,
                          .base = segment.base,
@@ -301,8 +282,10 @@ void Log::queue_close(Completion<Status> done) {
                          .end = log_end_,
                          .unsynced = unsynced_segments_,
                          .close = true,
+                         .is_settled = is_settled(),
                          .snapshot = producers_.encode_snapshot(),
-                         .epochs = epochs_.entries()};
+                         .epochs = epochs_.entries(),
+                         .mark = mark};
     ports_.writer->queue(client_, std::make_unique<FlushTask>(std::move(plan), std::move(done)));
 }
 
@@ -411,8 +394,11 @@ void Log::start_truncation(Offset end, Truncation kind, Completion<Status> done)
     ASSERT(!truncating_ && !closed_);
     if (failed_) return done(std::unexpected(*failed_));
     const bool fully = kind == Truncation::fully;
+    const auto mark = kind == Truncation::of_lost_writes ? mark_ : std::nullopt;
     if (kind != Truncation::of_lost_writes) flush_index_tail();
     truncating_ = true;
+    has_changed_ = true;
+    mark_.reset();
     pending_.clear();
     log_end_ = end;
     written_end_ = durable_end_ = std::min(written_end_, end);
@@ -425,7 +411,9 @@ void Log::start_truncation(Offset end, Truncation kind, Completion<Status> done)
     epochs_.truncate_from_end(fully ? Offset{0} : end);
     LoadRequest request{.directory = directory_,
                         .clean = true,
+                        .recovery_point = recovery_point_,
                         .log_start_offset = log_start_,
+                        .mark = mark,
                         .topic_id = topic_id_.is_zero() ? std::nullopt : std::optional(topic_id_),
                         .truncate_to = end,
                         .truncate_fully = fully,

@@ -14,6 +14,8 @@ namespace gregor::storage {
 // Above it nothing is believed: offsets of a segment, and one past its last, stay representable.
 inline constexpr std::int64_t k_offset_max = INT64_MAX - (std::int64_t{1} << 32);
 
+inline constexpr std::string_view k_metadata_topic = "__cluster_metadata";
+
 struct PartitionName {
     std::string topic;
     PartitionIndex partition;

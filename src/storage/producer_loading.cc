@@ -1,6 +1,8 @@
 #include "storage/producer_loading.h"
 
 #include <algorithm>
+#include <functional>
+#include <iterator>
 #include <optional>
 
 #include "base/fault.h"
@@ -18,8 +20,14 @@ constexpr std::int64_t k_window_bytes = std::int64_t{1} << 20;
 constexpr std::size_t k_marker_bytes_max = 4096;
 constexpr std::int64_t k_snapshot_bytes_max = std::int64_t{256} << 20;
 
+// Up to where a snapshot may lie: what follows is replayed for the transaction indexes.
+Offset snapshots_end(const ProducerLoad& load) {
+    return load.txn_indexes_from ? std::max(*load.txn_indexes_from, load.txn_indexes_sound_below)
+                                 : load.log_end;
+}
+
 // Deletes snapshots beyond the end (their offsets will be written again) and those that no segment begins
-// with, save the newest. Returns the others, newest first.
+// with, save the newest and the newest that may be used now. Returns the others, newest first.
 Result<std::vector<Offset>> usable_snapshots(io::FileSystem& files, const ProducerLoad& load) {
     std::vector<Offset> offsets;
     for (const auto& entry : TRY(files.list(load.directory)))
@@ -28,9 +36,11 @@ Result<std::vector<Offset>> usable_snapshots(io::FileSystem& files, const Produc
             offsets.push_back(*offset);
     std::ranges::sort(offsets, std::greater{});
     std::vector<Offset> usable;
+    const auto last = snapshots_end(load);
     for (const auto offset : offsets) {
         const bool has_segment = std::ranges::binary_search(load.segments, offset, {}, &Segment::base);
-        const bool keep = offset <= load.log_end && (has_segment || usable.empty());
+        const bool is_first = usable.empty() || (usable.back() > last && offset <= last);
+        const bool keep = offset <= load.log_end && (has_segment || is_first);
         if (keep) {
             usable.push_back(offset);
         } else {
@@ -86,6 +96,26 @@ Result<Ref<io::File>> open_index(io::FileSystem& files, const ProducerLoad& load
     return files.open(segment_path(load.directory, segment.base, k_index_extension), io::OpenMode::read);
 }
 
+// The index of a segment whose batches were replayed: what it says of markers below the sound point stays
+// where it is, what was found since follows.
+Status settle_txn_index(io::FileSystem& files, const ProducerLoad& load, Segment& segment,
+                        const std::vector<AbortedTxn>& replayed) {
+    const auto sound_below = std::max(load.txn_indexes_sound_below, segment.base);
+    const auto is_sound = [&](const AbortedTxn& entry) { return entry.last_offset < sound_below; };
+    std::vector<AbortedTxn> all;
+    if (segment.txn_entries > 0 && sound_below > segment.base) {
+        const auto stored = TRY(read_txn_index(files, load.directory, segment.base));
+        std::ranges::copy_if(stored, std::back_inserter(all), is_sound);
+    }
+    const auto kept = std::ssize(all);
+    if (kept == 0 || !PLANTED_BUG("aborted_behind_mark_forgotten"))
+        std::ranges::copy_if(replayed, std::back_inserter(all), std::not_fn(is_sound));
+    if (std::ssize(all) == kept && kept == segment.txn_entries) return {};
+    TRY_STATUS(write_txn_index(files, load.directory, segment.base, all));
+    segment.txn_entries = std::ssize(all);
+    return {};
+}
+
 Status replay_from(io::FileSystem& files, const ProducerLoad& load, Offset from, ProducerState& state) {
     for (std::size_t i = 0; i < load.segments.size(); ++i) {
         auto& segment = load.segments[i];
@@ -97,8 +127,7 @@ Status replay_from(io::FileSystem& files, const ProducerLoad& load, Offset from,
         }
         const auto aborted = TRY(replay_segment(files, load, segment, position, from, state));
         if (!load.txn_indexes_from || segment.base < *load.txn_indexes_from) continue;
-        TRY_STATUS(write_txn_index(files, load.directory, segment.base, aborted));
-        segment.txn_entries = static_cast<std::int64_t>(aborted.size());
+        TRY_STATUS(settle_txn_index(files, load, segment, aborted));
     }
     return {};
 }
@@ -137,7 +166,7 @@ Result<ProducerState> load_producers(io::FileSystem& files, const ProducerLoad& 
     bool found = false;
     for (const auto offset : snapshots) {
         if (offset < load.log_start) break;
-        if (load.txn_indexes_from && offset > *load.txn_indexes_from) continue;
+        if (offset > snapshots_end(load)) continue;
         auto snapshot = TRY(read_snapshot(files, load, offset));
         if (!snapshot) continue;
         state = std::move(*snapshot);
@@ -147,7 +176,10 @@ Result<ProducerState> load_producers(io::FileSystem& files, const ProducerLoad& 
     }
     // Kafka's rule: no snapshot under a clean marker means that there is no state to find.
     if (snapshots.empty() && load.clean) return state;
-    if (from < load.log_end || load.txn_indexes_from) TRY_STATUS(replay_from(files, load, from, state));
+    const bool is_forgotten =
+        from == load.txn_indexes_sound_below && PLANTED_BUG("producers_behind_mark_forgotten");
+    if ((from < load.log_end || load.txn_indexes_from) && !is_forgotten)
+        TRY_STATUS(replay_from(files, load, from, state));
     if (found && !PLANTED_BUG("duplicate_window_not_restored")) TRY_STATUS(widen_windows(files, load, state));
     state.expire(load.now_ms, load.expiration_ms);
     return state;

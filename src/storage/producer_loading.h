@@ -19,6 +19,7 @@ struct ProducerLoad {
     std::vector<Segment>& segments;
     // Transaction indexes from this segment on are written again from the batches; nullopt: all are trusted.
     std::optional<Offset> txn_indexes_from;
+    Offset txn_indexes_sound_below;  // what they say of markers below is right all the same
     Offset log_start;
     Offset log_end;
     bool clean = false;

@@ -23,6 +23,7 @@ class Loader {
 public:
     Loader(io::FileSystem& files, const LoadRequest& request) : files_(files), request_(request) {
         log_.directory = request.directory;
+        if (request.mark) log_.last_mark_end = request.mark->end;
     }
     Result<LoadedLog> load();
 
@@ -42,12 +43,15 @@ private:
     void rebuild_txn_indexes_from(Offset base);
     std::size_t first_to_recover() const;
     void take_active(OpenedSegment opened);
+    Result<const LogMark*> mark_of(Offset base) const;
+    void keep_mark();
 
     io::FileSystem& files_;
     const LoadRequest& request_;
     LoadedLog log_;
     std::vector<EpochStart> stored_epochs_;
     std::optional<Offset> txn_indexes_from_;  // of segments from here on, in need of being written again
+    Offset txn_indexes_sound_below_;          // but for what they say of markers below
     bool distrust_all_ = false;  // the epoch file is lost: read every batch to know the epochs again
     std::vector<SmallFile> new_files_;
     bool folder_changed_ = false;  // and not fsynced yet
@@ -116,14 +120,15 @@ void Loader::take_active(OpenedSegment opened) {
 }
 
 Status Loader::rebuild_indexes(Segment& segment) {
-    const auto modified_ms = segment.modified_ms;
+    const auto before = segment;
     auto known = log_.epochs;  // older batches teach nothing that a good epoch file does not know
     auto& epochs = distrust_all_ ? log_.epochs : known;
     const auto rebuilt = TRY(recover_segment(
         files_, request_.directory, segment.base, request_.config,
         {.may_cut = false, .durable_end = Offset{std::numeric_limits<std::int64_t>::max()}}, epochs));
     segment = rebuilt.segment;
-    segment.modified_ms = modified_ms;
+    segment.modified_ms = before.modified_ms;
+    segment.txn_entries = before.txn_entries;
     ++log_.report.indexes_rebuilt;
     LOG_WARN("segment_indexes_rebuilt", request_.directory, segment.base.value());
     return {};
@@ -150,8 +155,31 @@ Status Loader::open_segments() {
         auto opened = TRY(open_active(files_, request_.directory, segment, request_.config));
         if (!opened) return recover_from(i);
         take_active(std::move(*opened));
+        keep_mark();
     }
     return first < log_.segments.size() ? recover_from(first) : Status{};
+}
+
+// Of a log that was closed in order, which has fsynced at least as much as the mark says.
+void Loader::keep_mark() {
+    const auto& mark = request_.mark;
+    const auto& active = log_.segments.back();
+    if (mark && mark->base == active.base && mark->topic_id == log_.topic_id &&
+        mark->end <= log_.log_end_offset && mark->position <= active.size)
+        log_.mark = mark;
+}
+
+// nullptr when there is none to go by. What the transaction index says of markers below it cannot be found
+// out without reading that part of the log, so all of it must be there.
+Result<const LogMark*> Loader::mark_of(Offset base) const {
+    const auto& mark = request_.mark;
+    if (!mark || mark->base != base || distrust_all_ || mark->topic_id != log_.topic_id) return nullptr;
+    const auto entries = read_txn_index(files_, request_.directory, base);
+    if (!entries && io::is_passing(entries.error())) return std::unexpected(entries.error());
+    const auto is_below = [&](const AbortedTxn& entry) { return entry.last_offset < mark->end; };
+    const bool is_whole = entries && std::ranges::count_if(*entries, is_below) == mark->txn_entries;
+    if (!is_whole) LOG_WARN("mark_ignored", request_.directory, mark->end.value());
+    return is_whole ? &*mark : nullptr;
 }
 
 // Verifies all segments from `first` on. Behind a cut nothing can be trusted: later segments go.
@@ -159,11 +187,18 @@ Status Loader::recover_from(std::size_t first) {
     rebuild_txn_indexes_from(log_.segments[first].base);
     for (auto i = first; i < log_.segments.size(); ++i) {
         const auto before = log_.segments[i];
+        const auto* mark = i == first ? TRY(mark_of(before.base)) : nullptr;
         const auto opened = TRY(recover_segment(
             files_, request_.directory, before.base, request_.config,
-            {.durable_end = request_.recovery_point, .is_last = i + 1 == log_.segments.size()}, log_.epochs));
+            {.durable_end = request_.recovery_point, .is_last = i + 1 == log_.segments.size(), .mark = mark},
+            log_.epochs));
         ++log_.report.segments_recovered;
-        log_.report.bytes_scanned += before.size;
+        log_.report.bytes_scanned += opened.bytes_scanned;
+        if (opened.from_mark) {
+            REACHED("recovered_from_mark");
+            log_.mark = request_.mark;
+            txn_indexes_sound_below_ = request_.mark->end;
+        }
         log_.report.bytes_truncated += opened.bytes_truncated;
         if (opened.bytes_truncated > 0) {
             LOG_WARN("log_tail_cut", request_.directory, opened.next_offset.value(), opened.bytes_truncated);
@@ -177,13 +212,12 @@ Status Loader::recover_from(std::size_t first) {
             log_.segments.pop_back();
             ++log_.report.segments_removed;
         }
-        if (i + 1 == log_.segments.size()) {
+        if (i + 1 == log_.segments.size())
             take_active(opened);
-            log_.segments.back().modified_ms = before.modified_ms;
-        } else {
+        else
             log_.segments[i] = opened.segment;
-            log_.segments[i].modified_ms = before.modified_ms;
-        }
+        log_.segments[i].modified_ms = before.modified_ms;
+        log_.segments[i].txn_entries = before.txn_entries;
     }
     folder_changed_ = true;  // an earlier start may have removed or made files and died before its fsync
     return {};
@@ -193,6 +227,8 @@ Status Loader::start_over_at(Offset offset) {
     for (const auto& segment : log_.segments)
         TRY_STATUS(remove_segment(files_, request_.directory, segment.base));
     log_.epochs.clear();
+    log_.mark.reset();
+    txn_indexes_sound_below_ = Offset{0};
     TRY_STATUS(create_segment(files_, request_.directory, offset));
     OpenedSegment fresh{.segment = {.base = offset, .modified_ms = request_.now_ms},
                         .active = {.rule = IndexRule(request_.config.index_interval_bytes)},
@@ -207,6 +243,7 @@ Status Loader::truncate(Offset end) {
     // The entry of a marker is written before the marker, which may be missing.
     if (log_.segments.back().txn_entries > 0) rebuild_txn_indexes_from(log_.segments.back().base);
     if (end >= log_.log_end_offset) return {};
+    if (log_.mark && log_.mark->end > end) log_.mark.reset();
     if (log_.segments.front().base > end) return start_over_at(end);
     while (log_.segments.back().base > end ||
            (log_.segments.back().base == end && log_.segments.size() > 1)) {
@@ -236,7 +273,11 @@ Status Loader::settle_offsets() {
 }
 
 Status Loader::settle_epochs() {
-    log_.epochs.truncate_from_end(log_.log_end_offset);
+    // An epoch that has begun and written nothing yet: its leader would only begin it again.
+    const bool is_begun = !log_.epochs.entries().empty() && log_.epochs.entries() == stored_epochs_ &&
+                          log_.epochs.entries().back().start == log_.log_end_offset &&
+                          log_.report.bytes_truncated == 0 && !request_.truncate_to;
+    if (!is_begun) log_.epochs.truncate_from_end(log_.log_end_offset);
     log_.epochs.truncate_from_start(log_.log_start_offset);
     const auto path = join_path(request_.directory, k_epoch_file);
     if (log_.epochs.entries() == stored_epochs_ && files_.stat(path)) return {};
@@ -260,6 +301,7 @@ Status Loader::check_txn_indexes() {
         if (txn_indexes_from_ && segment.base >= *txn_indexes_from_) return {};
         if (TRY(txn_index_looks_sane(files_, request_.directory, segment))) continue;
         LOG_WARN("transaction_index_rebuilt", request_.directory, segment.base.value());
+        txn_indexes_sound_below_ = Offset{0};
         rebuild_txn_indexes_from(segment.base);
     }
     return {};
@@ -277,6 +319,7 @@ Result<LoadedLog> Loader::load() {
         TRY(load_producers(files_, {.directory = request_.directory,
                                     .segments = log_.segments,
                                     .txn_indexes_from = txn_indexes_from_,
+                                    .txn_indexes_sound_below = txn_indexes_sound_below_,
                                     .log_start = log_.log_start_offset,
                                     .log_end = log_.log_end_offset,
                                     .clean = request_.clean && !request_.truncate_to,

@@ -14,6 +14,7 @@
 #include "io/ports.h"
 #include "storage/epoch_cache.h"
 #include "storage/log_config.h"
+#include "storage/log_mark.h"
 #include "storage/producer_state.h"
 #include "storage/segment.h"
 
@@ -25,6 +26,7 @@ struct LoadRequest {
     bool clean = false;            // the directory carried a clean-shutdown marker
     Offset recovery_point;         // checkpoint; 0 when it has none
     Offset log_start_offset;       // checkpoint; 0 when it has none
+    std::optional<LogMark> mark;   // ours; only when nobody else has written to the directory since
     std::optional<Uuid> topic_id;  // what the metadata says; another one on disk is inconsistent_topic_id
     std::optional<Offset> truncate_to;  // after the load, drop what ends at or after it; synced
     bool truncate_fully = false;        // drop everything; the log starts at truncate_to
@@ -51,6 +53,8 @@ struct LoadedLog {
     Offset log_start_offset;
     Offset log_end_offset;
     Offset recovery_point;
+    std::optional<LogMark> mark;  // the one of the request, when it was good
+    Offset last_mark_end;         // its end, good or not
     RecoveryReport report;
 };
 

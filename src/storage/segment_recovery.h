@@ -11,6 +11,7 @@
 #include "io/ports.h"
 #include "storage/epoch_cache.h"
 #include "storage/log_config.h"
+#include "storage/log_mark.h"
 #include "storage/segment.h"
 
 namespace gregor::storage {
@@ -24,6 +25,8 @@ struct OpenedSegment {
     ActiveSegment active;
     Offset next_offset;
     std::int64_t bytes_truncated = 0;
+    std::int64_t bytes_scanned = 0;
+    bool from_mark = false;  // what lies below RecoveryRules::mark was not read
 };
 
 // The indexes have a possible shape and their last entries point into the log. False: rebuild them.
@@ -41,6 +44,7 @@ struct RecoveryRules {
     // The one that was being written: what of it is not known to be durable is written once more, because an
     // fsync that failed in an earlier life has left it in memory only, and no later fsync would write it.
     bool is_last = false;
+    const LogMark* mark = nullptr;  // of this segment: verification begins there, if the files agree with it
 };
 // Verifies every batch, rebuilds both indexes, learns leader epochs, and cuts the log at the first batch that
 // is not whole and right. All synced.
