@@ -49,6 +49,8 @@ KNOWN = (
           lambda step, peer, gregor: bool(step.mangle) and gregor == "closes the connection"),
     Known("IncrementalAlterConfigs|AlterUserScramCredentials", "(responses|results).error_message",
           "Kafka has no words for what it did not foresee; ours say what is wrong", lambda step, peer, gregor: peer is None),
+    Known("JoinGroup", "answer", "a member that asks again while it waits is answered twice; Kafka forgets its first request",
+          lambda step, peer, gregor: peer == "does not answer" and isinstance(gregor, dict) and gregor["error_code"] == 27),
     Known("JoinGroup", "leader", "any member may follow a leader who left: Kafka takes the first of a hash table",
           lambda step, peer, gregor: bool(peer) and bool(gregor), ends_run=True),
 )
