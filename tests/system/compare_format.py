@@ -13,6 +13,7 @@ from lib.broker import Broker
 from lib.report import Report, expect_equal, shorten
 
 PEER_ONLY = {"cleaner-offset-checkpoint"}  # the log cleaner's
+GREGOR_ONLY = {"gregor.stamp", "gregor.marks"}  # its own state, which Kafka does not look at
 ASIDE = {"incarnationId", "directoryId", "clusterId", "timestamp", "port", "topicId", "id", "logDirs", "brokerEpoch",
          "epoch", "partitionEpoch"}
 
@@ -20,7 +21,7 @@ ASIDE = {"incarnationId", "directoryId", "clusterId", "timestamp", "port", "topi
 def files(broker: Broker) -> list[str]:
     names = {str(path.relative_to(broker.data)) for path in broker.data.rglob("*") if path.is_file()}
     names = {re.sub(r"\d{20}\.snapshot", "LAST.snapshot", name) for name in names}
-    return sorted(name for name in names if ".lock" not in name and name not in PEER_ONLY)
+    return sorted(name for name in names if ".lock" not in name and name not in PEER_ONLY | GREGOR_ONLY)
 
 
 def settings(path: Path) -> dict[str, str]:
