@@ -15,6 +15,7 @@ namespace gregor::storage {
 
 Error malformed(const std::string& path, std::string_view why);
 
+// A decimal number and nothing else; the names of files have them, too.
 template <class Number>
 std::optional<Number> parse_number(std::string_view text) {
     Number value{};

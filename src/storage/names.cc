@@ -3,22 +3,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 
 #include "base/assert.h"
+#include "storage/checkpoint_text.h"
 
 namespace gregor::storage {
 namespace {
 
 constexpr std::size_t k_file_name_max = 255;
-
-template <class Number>
-std::optional<Number> parse_number(std::string_view text) {
-    Number value{};
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
-    return value;
-}
 
 std::string_view suffix_of(DirectoryKind kind) {
     switch (kind) {

@@ -10,7 +10,6 @@ namespace {
 
 using testing::LogWorld;
 using testing::make_batch;
-using testing::ranges;
 using testing::TestBatch;
 using Ranges = std::vector<std::pair<std::int64_t, std::int64_t>>;
 constexpr auto k_now = testing::k_test_now_ms;
