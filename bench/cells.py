@@ -4,8 +4,12 @@ import json
 import os
 import random
 import subprocess
+import sys
 import time
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import groups
 from ballast import Ballast, drop_from_cache
@@ -17,6 +21,8 @@ LOAD = ROOT / "build/release/load_bench"
 
 SETTLE_S = 3
 OPEN_LOOP_S = 5
+BESIDE_RATE = 2_000  # fills neither broker's CPU
+BESIDE_COLD_S, BESIDE_CLEANING_S = 12, 30  # a cleaner looks for work every 15 s
 CONNECTIONS = 2000
 COMMITTERS, COMMITS, COMMITTED_PARTITIONS = 64, 1_000, 6
 IDLE_GROUPS = 10_000
@@ -34,7 +40,7 @@ class Turn:
 
     def run(self) -> dict[str, float]:
         cells = {"acks_all": self.acks_all, "acks_1": self.acks_1, "small": self.small, "lz4": self.lz4, "many": self.many,
-                 "cold": self.cold, "commits": self.commits, "transactions": self.transactions, "open_1k": lambda: self.open_loop("open_1k", 1_000),
+                 "cold": self.cold, "beside_cold": self.beside_cold, "beside_cleaning": self.beside_cleaning, "commits": self.commits, "transactions": self.transactions, "open_1k": lambda: self.open_loop("open_1k", 1_000),
                  "open_20k": lambda: self.open_loop("open_20k", 20_000)}
         first = {"idle": self.idle, "connections": self.connections, "groups": self.groups}
         try:
@@ -158,9 +164,45 @@ class Turn:
             self.ballast.fill()
         self.note("cold", self.load("consume", "cold"))
 
+    def beside_cold(self) -> None:
+        """An open loop alone, then the same while somebody reads what is not in memory any more."""
+        self.load("produce", "old", total_bytes=self.args.cold_mib << 20, producers=8)
+        drop_from_cache(self.broker.folder)
+        if self.ballast:
+            self.ballast.fill()
+
+        def read_all() -> subprocess.Popen:
+            command = [sys.executable, ROOT / "bench/drain.py", str(self.broker.port), "old", "6"]
+            return subprocess.Popen(command, stdout=subprocess.PIPE, text=True,
+                                    preexec_fn=lambda: os.sched_setaffinity(0, self.client_cpus))
+
+        reader = self.moved("cold", BESIDE_COLD_S, read_all)
+        size, seconds = reader.communicate()[0].split()
+        self.measured["drain_mb"] = int(size) / 1e6 / float(seconds)
+
+    def beside_cleaning(self) -> None:
+        """The same while a topic is compacted, which begins when it may: its settings forbid it before."""
+        with closing(groups.Connection(self.broker.port)) as connection:
+            configs = {"cleanup.policy": "compact", "min.cleanable.dirty.ratio": "1.0", "segment.bytes": str(64 << 20)}
+            groups.make_topic(connection, "dirty", 6, configs)
+            self.load("produce", "dirty", total_bytes=self.args.mib << 21, producers=8, keys=10_000)
+            self.moved("cleaning", BESIDE_CLEANING_S,
+                       lambda: groups.set_config(connection, "dirty", "min.cleanable.dirty.ratio", "0.01"))
+
+    def moved(self, key: str, seconds: int, disturb: Callable[[], Any]) -> Any:
+        """By how much p99 is higher with the disturbance than it was before."""
+        before = self.open_load("calm", BESIDE_RATE, seconds)["latency_us"]
+        disturber = disturb()
+        after = self.open_load("calm", BESIDE_RATE, seconds)["latency_us"]
+        self.measured |= {f"{key}_before": before["p99"] / 1e3, f"{key}_beside": after["p99"] / 1e3,
+                          f"{key}_moved": max(after["p99"] - before["p99"], 0) / 1e3}
+        return disturber
+
+    def open_load(self, topic: str, rate: int, seconds: int) -> dict:
+        return self.load("produce", topic, total_bytes=seconds * rate * 1024, producers=2, linger_ms=0, records_per_s=rate)
+
     def open_loop(self, key: str, rate: int) -> None:
-        result = self.load("produce", key, total_bytes=OPEN_LOOP_S * rate * 1024, producers=2, linger_ms=0,
-                           records_per_s=rate)
+        result = self.open_load(key, rate, OPEN_LOOP_S)
         latency = result["latency_us"]
         self.measured |= {f"{key}_p50": latency["p50"] / 1e3, f"{key}_p99": latency["p99"] / 1e3,
                           f"{key}_p999": latency["p999"] / 1e3, f"{key}_late": result["lateness_us"]["p99"] / 1e3,

@@ -7,7 +7,7 @@ import time
 from threading import Thread
 
 LIMIT_S = 120
-FIND_COORDINATOR, OFFSET_COMMIT, OFFSET_FETCH, CREATE_TOPICS = 10, 8, 9, 19
+FIND_COORDINATOR, OFFSET_COMMIT, OFFSET_FETCH, CREATE_TOPICS, INCREMENTAL_ALTER_CONFIGS = 10, 8, 9, 19, 44
 
 
 def string(text: str | None) -> bytes:
@@ -57,10 +57,19 @@ def committed(answer: bytes) -> bool:
     return len(answer) > 12 and answer[-2:] == b"\0\0"
 
 
-def make_topic(connection: Connection, name: str, partitions: int) -> None:
-    """CreateTopics v2, as the broker's defaults are; it may be there already."""
-    connection.ask(frame(CREATE_TOPICS, 2, struct.pack(">i", 1) + string(name) + struct.pack(">ihii", partitions, 1, 0, 0)
-                         + struct.pack(">i?", 30_000, False)))
+def make_topic(connection: Connection, name: str, partitions: int, configs: dict[str, str] | None = None) -> None:
+    """CreateTopics v2, as the broker's defaults are where nothing else is said; it may be there already."""
+    rows = b"".join(string(key) + string(value) for key, value in (configs or {}).items())
+    connection.ask(frame(CREATE_TOPICS, 2, struct.pack(">i", 1) + string(name) + struct.pack(">ihi", partitions, 1, 0)
+                         + struct.pack(">i", len(configs or {})) + rows + struct.pack(">i?", 30_000, False)))
+
+
+def set_config(connection: Connection, topic: str, key: str, value: str) -> None:
+    """IncrementalAlterConfigs v0."""
+    answer = connection.ask(frame(INCREMENTAL_ALTER_CONFIGS, 0, struct.pack(">ib", 1, 2) + string(topic) + struct.pack(">i", 1)
+                                  + string(key) + b"\0" + string(value) + b"\0"))
+    if struct.unpack_from(">h", answer, 12)[0]:
+        raise SystemExit(f"bench: {key} of {topic} could not be set")
 
 
 def wait_for_coordinator(connection: Connection, group: str, topic: str) -> None:

@@ -19,7 +19,7 @@ from cells import GREGOR, Turn, measure_floor
 from report import FLOOR, FSYNC, PAGE_CACHE, PEER, document, write_figures
 
 # With the page cache as durability only what is produced and how fast it is answered differ.
-SAME_AS_WITH_FSYNC = ("idle", "connections", "cold", "restart", "members")
+SAME_AS_WITH_FSYNC = ("idle", "connections", "cold", "beside_cold", "beside_cleaning", "restart", "members")
 VARIANTS = [Variant(FSYNC),
             Variant(PAGE_CACHE, overrides=["gregor.ack.durability=page_cache"], leaves_out=SAME_AS_WITH_FSYNC),
             Variant(PEER, is_peer=True)]

@@ -21,6 +21,7 @@ struct ProduceLoad {
     int producers = 1;
     std::int64_t record_bytes = 1024;
     std::int64_t total_bytes = 64 << 20;
+    std::int64_t keys = 0;  // so many different ones, in turn; 0: records without a key
     std::string acks = "all";
     std::string codec = "none";
     double linger_ms = 5;

@@ -40,6 +40,8 @@ void add_load(CLI::App& command, ProduceLoad& load) {
         ->check(CLI::PositiveNumber);
     command.add_option("--record-bytes", load.record_bytes)->check(CLI::Range(1, 16 << 20));
     command.add_option("--total-bytes", load.total_bytes)->check(CLI::PositiveNumber);
+    command.add_option("--keys", load.keys, "how many different ones; 0: none")
+        ->check(CLI::NonNegativeNumber);
     command.add_option("--acks", load.acks)->check(CLI::IsMember({"0", "1", "all"}));
     command.add_option("--codec", load.codec)
         ->check(CLI::IsMember({"none", "gzip", "snappy", "lz4", "zstd"}));

@@ -96,8 +96,11 @@ private:
         const auto size = static_cast<std::size_t>(load_.record_bytes);
         const std::size_t at = static_cast<std::size_t>(i) * 61 % (pool_.size() - size);
         const auto partition = static_cast<std::int32_t>(i % target_.partitions);
+        const auto key = load_.keys > 0 ? i / target_.partitions % load_.keys : 0;
+        const void* const key_bytes = load_.keys > 0 ? &key : nullptr;
         while (rd_kafka_produce(topic_.get(), partition, RD_KAFKA_MSG_F_COPY,
-                                const_cast<char*>(pool_.data() + at), size, nullptr, 0,
+                                const_cast<char*>(pool_.data() + at), size, key_bytes,
+                                key_bytes == nullptr ? 0 : sizeof(key),
                                 reinterpret_cast<void*>(static_cast<std::intptr_t>(due_us))) != 0) {
             if (rd_kafka_last_error() != RD_KAFKA_RESP_ERR__QUEUE_FULL)
                 give_up(rd_kafka_err2str(rd_kafka_last_error()));

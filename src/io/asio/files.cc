@@ -2,7 +2,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <sys/mman.h>
+#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/uio.h>
@@ -20,7 +20,7 @@
 namespace gregor::io {
 namespace {
 
-constexpr std::size_t k_page_bytes = 4096;  // a system with larger ones touches some of them twice
+constexpr std::size_t k_read_through_bytes = 64 * 1024;
 constexpr mode_t k_file_mode = 0644;
 constexpr mode_t k_directory_mode = 0755;
 
@@ -133,24 +133,6 @@ private:
     UniqueFd fd_;
 };
 
-// Addresses for mincore(); no page is touched through them.
-class MappedRange {
-public:
-    MappedRange(int fd, std::int64_t begin, std::size_t size)
-        : size_(size), data_(::mmap(nullptr, size, PROT_READ, MAP_SHARED, fd, begin)) {}
-    ~MappedRange() {
-        if (is_mapped()) ::munmap(data_, size_);
-    }
-    MappedRange(const MappedRange&) = delete;
-    MappedRange& operator=(const MappedRange&) = delete;
-    bool is_mapped() const { return data_ != MAP_FAILED; }
-    void* data() const { return data_; }
-
-private:
-    std::size_t size_;
-    void* data_;
-};
-
 struct CloseDirectory {
     void operator()(DIR* directory) const { ::closedir(directory); }
 };
@@ -200,24 +182,27 @@ Result<std::int64_t> KernelFile::size() const {
     return status.st_size;
 }
 
-// Nothing is copied of what is there already: mincore() looks, and only a page that is missing is touched,
-// once the kernel has been told of the whole range.
+// The kernel walks the range as if it sent it, with its own read-ahead in large steps, and a sink forgets the
+// pages without touching them. Touching the pages one by one costs twice as much when they are not there, and
+// asking mincore() first no less than this when they are.
 Status KernelFile::make_resident(std::int64_t position, std::size_t size) {
-    const auto before = static_cast<std::size_t>(position) % k_page_bytes;
-    const auto begin = position - static_cast<std::int64_t>(before);
-    const auto span = before + size;
-    const MappedRange range(fd(), begin, span);
-    std::vector<unsigned char> pages((span + k_page_bytes - 1) / k_page_bytes);
-    if (!range.is_mapped() || ::mincore(range.data(), span, pages.data()) < 0) pages.assign(pages.size(), 0);
-    const auto is_there = [](unsigned char page) { return (page & 1U) != 0; };
-    if (std::ranges::all_of(pages, is_there)) return {};
-    ::posix_fadvise(fd(), begin, static_cast<off_t>(span), POSIX_FADV_WILLNEED);
-    for (std::size_t i = 0; i < pages.size(); ++i) {
-        std::array<std::byte, 1> touched{};
-        const auto at = begin + static_cast<std::int64_t>(i * k_page_bytes);
-        if (is_there(pages[i])) continue;
-        if (const auto read = read_at(at, touched); !read) return std::unexpected(read.error());
+    static const UniqueFd sink = open_fd("/dev/null", O_WRONLY);
+    if (!sink) return read_through(position, size);
+    off_t at = position;
+    for (const auto end = at + static_cast<off_t>(size); at < end;) {
+        const auto left = static_cast<std::size_t>(end - at);
+        const auto walked = retry_interrupted([&] { return ::sendfile(sink.get(), fd(), &at, left); });
+        if (walked < 0) return failed("read", path_);
+        if (walked == 0) break;  // the file ends here: who sends it will notice
     }
+    return {};
+}
+
+// The same where the system lacks a sink.
+Status KernelFile::read_through(std::int64_t position, std::size_t size) {
+    std::vector<std::byte> scratch(std::min(size, k_read_through_bytes));
+    for (std::size_t done = 0; done < size; done += scratch.size())
+        TRY(read_at(position + static_cast<std::int64_t>(done), scratch));
     return {};
 }
 

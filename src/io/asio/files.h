@@ -26,6 +26,8 @@ public:
     int fd() const { return fd_.get(); }
 
 private:
+    Status read_through(std::int64_t position, std::size_t size);
+
     UniqueFd fd_;
     std::string path_;
 };
