@@ -257,7 +257,6 @@ std::vector<Property> embedded_defaults() {
     return {{"process.roles", "broker,controller"},
             {"node.id", "1"},
             {"listeners", "PLAINTEXT://localhost:9092,CONTROLLER://localhost:9093"},
-            {"advertised.listeners", "PLAINTEXT://localhost:9092"},
             {"controller.listener.names", "CONTROLLER"},
             {"controller.quorum.bootstrap.servers", "localhost:9093"},
             {"inter.broker.listener.name", "PLAINTEXT"},

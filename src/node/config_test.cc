@@ -60,22 +60,22 @@ TEST(NodeConfig, ANodeWithoutAFileRuns) {
 TEST(NodeConfig, ValuesOutOfRangeAreRefused) {
     EXPECT_EQ(
         refusal({{"max.connections.per.ip.overrides", "10.0.0.1"}}),
-        "my.properties:15: max.connections.per.ip.overrides=10.0.0.1 must be a list of address:number, such "
+        "my.properties:14: max.connections.per.ip.overrides=10.0.0.1 must be a list of address:number, such "
         "as 10.0.0.1:200");
     EXPECT_EQ(refusal({{"queued.max.request.bytes", "1000"}}),
-              "my.properties:15: queued.max.request.bytes=1000 must be larger or equal to "
+              "my.properties:14: queued.max.request.bytes=1000 must be larger or equal to "
               "socket.request.max.bytes, or -1 for the default");
     EXPECT_EQ(
         refusal({{"gregor.memory.bytes", "1000"}}),
-        "my.properties:15: gregor.memory.bytes=1000 must be 0 (half of the memory there is) or at least "
+        "my.properties:14: gregor.memory.bytes=1000 must be 0 (half of the memory there is) or at least "
         "33554432");
 
     EXPECT_EQ(refusal({{"gregor.shards", "257"}}),
-              "my.properties:15: gregor.shards=257 must be a number from 0 (one a CPU) to 256");
+              "my.properties:14: gregor.shards=257 must be a number from 0 (one a CPU) to 256");
     EXPECT_EQ(refusal({{"gregor.disk.reserve.bytes", "-1"}}),
-              "my.properties:15: gregor.disk.reserve.bytes=-1 must be a number from 0 (none)");
+              "my.properties:14: gregor.disk.reserve.bytes=-1 must be a number from 0 (none)");
     EXPECT_EQ(refusal({{"gregor.ack.durability", "maybe"}}),
-              "my.properties:15: gregor.ack.durability=maybe must be disk or page_cache");
+              "my.properties:14: gregor.ack.durability=maybe must be disk or page_cache");
     for (const auto& [key, value] : Lines{{"node.id", "9999999999"},
                                           {"node.id", "one"},
                                           {"num.partitions", "0"},
@@ -136,7 +136,7 @@ TEST(NodeConfig, AStaticQuorumNamesThisNode) {
     EXPECT_TRUE(voters_of({}).empty());
     EXPECT_EQ(
         refusal({{"controller.quorum.voters", "2@localhost:9093"}}),
-        "my.properties:15: controller.quorum.voters=2@localhost:9093 does not name this node, which is a "
+        "my.properties:14: controller.quorum.voters=2@localhost:9093 does not name this node, which is a "
         "controller: add 1@host:port, or mend node.id");
     for (const auto* text :
          {"localhost:9093", "x@localhost:9093", "-1@localhost:9093", "1@localhost", "1@:9093",
@@ -170,22 +170,22 @@ TEST(NodeConfig, ListenersFitTogether) {
               "my.properties:3: listeners=CONTROLLER://localhost:9093 has no listener for clients: add "
               "PLAINTEXT://localhost:9092");
     EXPECT_EQ(refusal({{"controller.listener.names", "CTRL"}}),
-              "my.properties:5: controller.listener.names=CTRL names CTRL, which is not in listeners: add "
+              "my.properties:4: controller.listener.names=CTRL names CTRL, which is not in listeners: add "
               "CTRL://localhost:9093 there");
     EXPECT_EQ(
         refusal(
             {{"advertised.listeners", "OTHER://localhost:1"},
              {"listener.security.protocol.map", "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,OTHER:PLAINTEXT"}}),
-        "my.properties:4: advertised.listeners=OTHER://localhost:1 names OTHER, which is not in listeners: "
+        "my.properties:14: advertised.listeners=OTHER://localhost:1 names OTHER, which is not in listeners: "
         "add it there or remove it here");
     EXPECT_EQ(
         refusal({{"inter.broker.listener.name", "CONTROLLER"}}),
-        "my.properties:7: inter.broker.listener.name=CONTROLLER is not a listener for clients: name one of "
+        "my.properties:6: inter.broker.listener.name=CONTROLLER is not a listener for clients: name one of "
         "advertised.listeners, or remove this line");
     EXPECT_EQ(refusal({{"inter.broker.listener.name", ""}}), "accepted");
     EXPECT_EQ(
         refusal({{"advertised.listeners", "PLAINTEXT://0.0.0.0:9092"}}),
-        "my.properties:4: advertised.listeners=PLAINTEXT://0.0.0.0:9092 is an address clients cannot connect "
+        "my.properties:14: advertised.listeners=PLAINTEXT://0.0.0.0:9092 is an address clients cannot connect "
         "to: name the host they can reach in advertised.listeners");
 }
 
