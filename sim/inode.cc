@@ -111,11 +111,12 @@ void FileContent::power_cut(Survival survival, Prng& prng) {
 std::int64_t FileContent::surviving_size(Survival survival, Prng& prng) const {
     if (survival == Survival::nothing) return platter_size_;
     if (survival == Survival::everything) return size_;
-    switch (prng.below(4)) {
-        case 0: return platter_size_;
-        case 1: return size_;
-        default: return prng.between(size_low_, size_high_);
-    }
+    const auto way = prng.below(4);
+    if (way == 0) return platter_size_;
+    if (way == 1) return size_;
+    const auto size = prng.between(size_low_, size_high_);
+    // A file system learns of a size as it writes pages back: the end of one is the likeliest.
+    return way == 2 ? std::max(size_low_, size - size % k_page) : size;
 }
 
 FileContent::Page& FileContent::page(std::int64_t index) {
