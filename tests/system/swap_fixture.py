@@ -22,8 +22,7 @@ SETTINGS = {"transaction__state__log__num__partitions": 5, "share__coordinator__
             "log__initial__task__delay__ms": 1000,
             "log__flush__start__offset__checkpoint__interval__ms": 500}  # the peer forgets DeleteRecords when it is killed before
 COMPLAINT = re.compile(r" (WARN|ERROR|FATAL) (.*)")
-USUAL = re.compile(  # what the peer says of its own directory, too: the last but one of these of each partition that a topic gets later,
-    # the last when it is slow to start behind a kill: what it leads by its log, it leads no more once it has registered
+USUAL = re.compile(  # what the peer says of its own directory, too: docs/kafka-findings.md
     r"Performing controller activation|Auto topic creation failed|NetworkClient that has already been closed|"
     r"Unexpected error from|was disconnected|Connection to node .* could not be established|Disconnecting from node|"
     r"Expected partition .* to exist, but it was missing. Creating|"
@@ -31,6 +30,8 @@ USUAL = re.compile(  # what the peer says of its own directory, too: the last bu
     # on a machine that gives it too little time: it loses sight of its own broker for a moment
     r"Exceptionally slow controller event|controller event queue overloaded|received error REQUEST_TIMED_OUT|"
     r"Cannot trigger unclean leader election for offline partition")
+TOO_EARLY = re.compile(  # its registration reaches its own controller, which has not taken office yet; it is sent again
+    r"Unexpected error handling request RequestHeader\(apiKey=CONTROLLER_REGISTRATION,.*\n.*\bNotControllerException: ")
 DAMAGE = re.compile(r"(?i)corrupt|mismatch|invalid|exception|could not|failed|out of order|isvalid: false")
 TREES = ("topics/byName", "configs", "clientQuotas", "scram")
 
@@ -52,7 +53,8 @@ def complaints(broker: Broker, start: int) -> tuple[list[str], int]:
     """What the peer's log warns of since this line, and its length."""
     path = broker.folder / "peer-logs" / "server.log"
     text = path.read_text(errors="replace").splitlines() if path.exists() else []
-    found = [match[0].strip() for line in text[start:] if (match := COMPLAINT.search(line)) and not USUAL.search(line)]
+    found = [match[0].strip() for line, after in zip(text[start:], [*text[start + 1:], ""])
+             if (match := COMPLAINT.search(line)) and not USUAL.search(line) and not TOO_EARLY.search(f"{line}\n{after}")]
     return found, len(text)
 
 
