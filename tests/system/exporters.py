@@ -24,7 +24,8 @@ CACHE = ROOT / ".cache" / "exporters"
 LIMIT_S = 60
 TOPICS = {"plain": 3, "compacted": 1, "empty": 2}
 GROUPS = ("readers", "others")
-OWN = ("go_", "process_", "promhttp_", "kafka_exporter_build_info", "kminion_exporter", "kminion_build_info")  # of the exporter itself
+OWN = ("go_", "process_", "promhttp_", "kafka_exporter_build_info", "kminion_exporter", "kminion_build_info",  # of the exporter itself
+       "kafka_requests_sent_total", "kafka_requests_received_total", "kafka_sent_bytes", "kafka_received_bytes")  # and of kminion's client
 INTERNAL = re.compile(r'topic(_name)?="__')
 
 
