@@ -3,6 +3,7 @@
 
 #include "base/assert.h"
 #include "records/compression.h"
+#include "records/opened_batch.h"
 #include "records/record.h"
 #include "storage/log.h"
 #include "storage/names.h"
@@ -101,18 +102,21 @@ private:
         const auto bytes = TRY(scanner.whole(static_cast<std::size_t>(scanner.batch().size)));
         if (!bytes || scanner.batch().magic != records::k_magic_v2) return TimestampOffset{};
         const records::BatchView batch(*bytes);
-        const auto codec = batch.codec();
-        if (!codec) return fail(ErrorCode::corrupt_message, "a batch has an unknown codec");
         records::Decompressor decompressor;
-        const auto records_bytes = TRY(decompressor.decompress(*codec, batch.records()));
-        records::RecordCursor cursor(records_bytes.bytes(), batch.records_count());
+        auto opened = TRY(records::open_batch(batch, decompressor));
         records::RecordView record;
-        while (cursor.next(record)) {
+        TimestampOffset found;
+        // Kafka reads a compressed batch whole before it looks at a record, but for the largest timestamp.
+        const bool is_read_whole = batch.is_compressed() && plan_.timestamp != k_max_timestamp;
+        while ((found.offset == k_no_offset || is_read_whole) && opened.cursor.next(record)) {
             const auto offset = record.offset(batch);
-            if (record.timestamp(batch) < timestamp || offset < plan_.log_start) continue;
-            return TimestampOffset{record.timestamp(batch), offset, batch.partition_leader_epoch()};
+            if (found.offset != k_no_offset || record.timestamp(batch) < timestamp ||
+                offset < plan_.log_start)
+                continue;
+            found = {record.timestamp(batch), offset, batch.partition_leader_epoch()};
         }
-        return TimestampOffset{};
+        TRY_STATUS(opened.cursor.status());
+        return found;
     }
 
     Plan plan_;
