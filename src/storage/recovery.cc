@@ -29,6 +29,7 @@ public:
 
 private:
     Status find_or_make_directory();
+    Result<LoadedLog> fill_new_directory();
     Status check_topic_id();
     Status read_epoch_cache();
     Status open_segments();
@@ -55,6 +56,7 @@ private:
     bool distrust_all_ = false;  // the epoch file is lost: read every batch to know the epochs again
     std::vector<SmallFile> new_files_;
     bool folder_changed_ = false;  // and not fsynced yet
+    bool is_made_ = false;
 };
 
 Status Loader::find_or_make_directory() {
@@ -65,6 +67,7 @@ Status Loader::find_or_make_directory() {
         return std::unexpected(found.error());
     ASSERT(request_.topic_id.has_value());
     TRY_STATUS(files_.make_directories(request_.directory));
+    is_made_ = true;
     FAULT_POINT("partition_directory_made");
     return files_.sync_directory(parent_path(request_.directory));
 }
@@ -307,8 +310,20 @@ Status Loader::check_txn_indexes() {
     return {};
 }
 
+// Nothing in it needs to be read, or can be wrong: thousands of partitions are made at a time.
+Result<LoadedLog> Loader::fill_new_directory() {
+    log_.topic_id = *request_.topic_id;
+    TRY_STATUS(start_over_at(request_.log_start_offset));
+    log_.log_start_offset = log_.recovery_point = log_.log_end_offset;
+    new_files_ = {partition_metadata_file(request_.directory, log_.topic_id),
+                  epochs_file(request_.directory, log_.epochs.entries())};
+    TRY_STATUS(settle_folder());
+    return std::move(log_);
+}
+
 Result<LoadedLog> Loader::load() {
     TRY_STATUS(find_or_make_directory());
+    if (is_made_ && !request_.truncate_to) return fill_new_directory();
     TRY_STATUS(check_topic_id());
     TRY_STATUS(read_epoch_cache());
     TRY_STATUS(open_segments());

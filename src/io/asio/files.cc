@@ -252,6 +252,8 @@ Status KernelFiles::remove(const std::string& path) {
 }
 
 Status KernelFiles::make_directories(const std::string& path) {
+    // The parent of a partition's folder, thousands of which may be made at a time, is there.
+    if (::mkdir(path.c_str(), k_directory_mode) == 0) return {};
     for (auto end = path.find('/', 1);; end = path.find('/', end + 1)) {
         const auto parent = path.substr(0, end);
         if (::mkdir(parent.c_str(), k_directory_mode) < 0 && errno != EEXIST) {
