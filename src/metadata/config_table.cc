@@ -43,6 +43,18 @@ constexpr bool is_sorted_by_scope_and_name() {
 }
 static_assert(is_sorted_by_scope_and_name());
 
+constexpr std::span<const ConfigKey> keys_of(ConfigScope scope) {
+    const auto range = std::ranges::equal_range(k_keys, scope, {}, &ConfigKey::scope);
+    return {range.begin(), range.end()};
+}
+constexpr std::array k_keys_by_scope{
+    keys_of(ConfigScope::broker),       keys_of(ConfigScope::topic),
+    keys_of(ConfigScope::group),        keys_of(ConfigScope::client_metrics),
+    keys_of(ConfigScope::broker_quota), keys_of(ConfigScope::user_client_quota),
+    keys_of(ConfigScope::ip_quota),
+};
+static_assert(k_keys_by_scope.back().front().scope == ConfigScope::ip_quota);
+
 bool is_space(char c) { return static_cast<unsigned char>(c) <= ' '; }  // what Java's trim() takes away
 
 std::string lower(std::string_view text) {
@@ -249,8 +261,7 @@ std::vector<ConfigSynonym> ConfigKey::synonym_list() const {
 }
 
 std::span<const ConfigKey> config_keys(ConfigScope scope) {
-    const auto range = std::ranges::equal_range(k_keys, scope, {}, &ConfigKey::scope);
-    return {range.begin(), range.end()};
+    return k_keys_by_scope[static_cast<std::size_t>(scope)];
 }
 
 const ConfigKey* find_config(ConfigScope scope, std::string_view name) {
