@@ -25,7 +25,7 @@ public:
                                                     copy_.id, copy_.marks));
         status_ = storage::write_files_atomically(files, files_now);
     }
-    void complete() override { owner_.on_written(index_, status_); }
+    void complete() override { owner_.on_written(index_, copy_.version, status_); }
 
 private:
     storage::SmallFile file(const char* name, const storage::OffsetCheckpoint& offsets) const {
@@ -74,6 +74,7 @@ void Checkpointer::report(const std::vector<CheckpointEntry>& entries) {
         auto& directory = directories_[entry.directory];
         directory.dirty = true;
         directory.stalled = false;
+        ++directory.version;
         note_mark(directory, entry);
         if (entry.is_gone) {
             directory.high_watermarks.erase(entry.partition);
@@ -97,11 +98,13 @@ void Checkpointer::report(const std::vector<CheckpointEntry>& entries) {
 }
 
 void Checkpointer::flush(Completion<std::set<std::size_t>> failed) {
-    flushes_.push_back(std::move(failed));
+    Flush flush{{}, std::move(failed)};
     for (auto& directory : directories_) {
         directory.dirty = true;
         directory.stalled = false;
+        flush.versions.push_back(++directory.version);
     }
+    flushes_.push_back(std::move(flush));
     start_writes();
     answer_flushes();
 }
@@ -118,7 +121,7 @@ void Checkpointer::start_writes() {
     }
 }
 
-void Checkpointer::on_written(std::size_t index, const Status& status) {
+void Checkpointer::on_written(std::size_t index, std::uint64_t version, const Status& status) {
     auto& directory = directories_[index];
     directory.writing = false;
     if (!status && io::is_passing(status.error())) {
@@ -128,21 +131,32 @@ void Checkpointer::on_written(std::size_t index, const Status& status) {
         directory.failed = true;
         LOG_ERROR("checkpoint_failed", directory.path, status.error().detail);
         if (on_failed_ != nullptr) on_failed_(index, status.error());
+    } else {
+        directory.durable_version = version;
     }
     start_writes();
     answer_flushes();
 }
 
+bool Checkpointer::is_waiting(const Flush& flush) const {
+    for (std::size_t i = 0; i < directories_.size(); ++i) {
+        const auto& directory = directories_[i];
+        if (!directory.failed && !directory.stalled && directory.durable_version < flush.versions[i])
+            return true;
+    }
+    return false;
+}
+
 void Checkpointer::answer_flushes() {
-    const auto is_busy = [](const Directory& directory) {
-        return !directory.failed && !directory.stalled && (directory.dirty || directory.writing);
-    };
-    if (flushes_.empty() || std::ranges::any_of(directories_, is_busy)) return;
     std::set<std::size_t> failed;
     for (std::size_t i = 0; i < directories_.size(); ++i) {
         if (directories_[i].failed || directories_[i].stalled) failed.insert(i);
     }
-    for (auto& done : std::exchange(flushes_, {})) done(failed);
+    while (!flushes_.empty() && !is_waiting(flushes_.front())) {
+        auto done = std::move(flushes_.front().done);
+        flushes_.pop_front();
+        done(failed);
+    }
 }
 
 }  // namespace gregor::replication

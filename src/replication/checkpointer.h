@@ -6,6 +6,8 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
+#include <deque>
 #include <functional>
 #include <optional>
 #include <set>
@@ -59,20 +61,28 @@ private:
         bool dirty = false;
         bool writing = false;
         bool failed = false;
-        bool stalled = false;  // there was no room: the next report tries again
+        bool stalled = false;       // there was no room: the next report tries again
+        std::uint64_t version = 0;  // grows with every report
+        std::uint64_t durable_version = 0;
+    };
+    // Waits for what was reported before it, and for nothing behind.
+    struct Flush {
+        std::vector<std::uint64_t> versions;  // of each directory
+        Completion<std::set<std::size_t>> done;
     };
 
     void take_marks();
     static void note_mark(Directory& directory, const CheckpointEntry& entry);
     void start_writes();
-    void on_written(std::size_t directory, const Status& status);
+    void on_written(std::size_t directory, std::uint64_t version, const Status& status);
+    bool is_waiting(const Flush& flush) const;
     void answer_flushes();
 
     io::Disk& disk_;
     const storage::LogDirs* marks_at_start_;  // until they are taken
     OnFailed on_failed_;
     std::vector<Directory> directories_;
-    std::vector<Completion<std::set<std::size_t>>> flushes_;
+    std::deque<Flush> flushes_;  // in the order of their versions
 };
 
 }  // namespace gregor::replication

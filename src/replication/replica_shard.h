@@ -212,6 +212,7 @@ private:
     class DiscardJob;
     struct ReadGather;
     struct LookupGather;
+    struct DeletionAnswer;
 
     // replica_shard_image.cc: what the image says
     void apply_partition(const metadata::Topic& topic, PartitionIndex index);
@@ -301,6 +302,8 @@ private:
                      Completion<std::vector<OffsetLookupOutcome>> done);
     bool is_unchecked(const TopicPartitionId& id) const;
     EpochLookupOutcome end_offset_for(const EpochLookup& lookup);
+    void delete_loaded(const std::vector<RecordDeletion>& deletions,
+                       Completion<std::vector<RecordDeletionOutcome>> done);
     ProducersOutcome producers_of(const ProducersLookup& lookup);
     // replica_shard_upkeep.cc: what happens to partitions without anybody asking
     void start_upkeep();

@@ -342,19 +342,52 @@ void ReplicaShard::start_verification(std::vector<VerificationStart> starts,
     });
 }
 
+// An answer to DeleteRecords: what a client was told is gone stays gone when this process is killed. (Kafka
+// writes its checkpoint up to a minute later.)
+struct ReplicaShard::DeletionAnswer {
+    io::Shards* shards;
+    ShardId home;
+    std::vector<RecordDeletionOutcome> outcomes;
+    std::vector<std::size_t> directories;  // of each, as far as it is here
+    Completion<std::vector<RecordDeletionOutcome>> done;
+
+    // On shard 0: the log starts are durable, but in these directories.
+    void operator()(const std::set<std::size_t>& failed) {
+        for (std::size_t i = 0; i < outcomes.size(); ++i) {
+            if (outcomes[i].error == ErrorCode::none && failed.contains(directories[i]))
+                outcomes[i] = {.error = ErrorCode::kafka_storage_error};
+        }
+        shards->submit(home, [done = std::move(done), outcomes = std::move(outcomes)]() mutable {
+            done(std::move(outcomes));
+        });
+    }
+};
+
 void ReplicaShard::delete_records(std::vector<RecordDeletion> deletions,
                                   Completion<std::vector<RecordDeletionOutcome>> done) {
     const auto ids = ids_of(deletions);
     when_loaded(ids, [this, deletions = std::move(deletions), done = std::move(done)]() mutable {
-        std::vector<RecordDeletionOutcome> outcomes;
-        outcomes.reserve(deletions.size());
-        for (const auto& deletion : deletions) {
-            auto* partition = find(deletion.partition);
-            outcomes.push_back(partition == nullptr
-                                   ? RecordDeletionOutcome{.error = error_of_missing(deletion.partition)}
-                                   : partition->delete_records(deletion.before));
-        }
-        done(std::move(outcomes));
+        delete_loaded(deletions, std::move(done));
+    });
+}
+
+void ReplicaShard::delete_loaded(const std::vector<RecordDeletion>& deletions,
+                                 Completion<std::vector<RecordDeletionOutcome>> done) {
+    DeletionAnswer answer{&ports_.shards, ports_.shard, {}, {}, std::move(done)};
+    for (const auto& deletion : deletions) {
+        auto* partition = find(deletion.partition);
+        const auto slot = slots_.find(deletion.partition);
+        answer.directories.push_back(slot == slots_.end() ? 0 : directories_[slot->second.directory].index);
+        answer.outcomes.push_back(partition == nullptr
+                                      ? RecordDeletionOutcome{.error = error_of_missing(deletion.partition)}
+                                      : partition->delete_records(deletion.before));
+    }
+    if (std::ranges::find(answer.outcomes, ErrorCode::none, &RecordDeletionOutcome::error) ==
+        answer.outcomes.end())
+        return answer.done(std::move(answer.outcomes));
+    send_checkpoint();
+    ports_.shards.submit(ShardId{0}, [&checkpointer = checkpointer_, answer = std::move(answer)]() mutable {
+        checkpointer.flush(std::move(answer));
     });
 }
 

@@ -452,5 +452,23 @@ TEST(Checkpointer, AFlushTellsWhichDirectoriesFailed) {
     EXPECT_EQ(second.value, (std::set<std::size_t>{0, 1}));
 }
 
+TEST(Checkpointer, AFlushDoesNotWaitForThoseBehindIt) {
+    World world;
+    std::deque<testing::Reply<std::set<std::size_t>>> replies;
+    const auto flush = [&] {
+        auto& reply = replies.emplace_back();
+        world.checkpointer->flush([&reply](std::set<std::size_t> failed) { reply(std::move(failed)); });
+    };
+    flush();  // its write begins
+    for (std::size_t i = 0; i < 3; ++i) {
+        flush();  // waits for the next one
+        ASSERT_TRUE(world.run_disk_job());
+        EXPECT_TRUE(replies[i].is_there()) << i;
+        EXPECT_FALSE(replies[i + 1].is_there()) << i;
+    }
+    world.settle();
+    EXPECT_TRUE(replies.back().is_there());
+}
+
 }  // namespace
 }  // namespace gregor::replication
