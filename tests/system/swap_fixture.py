@@ -33,6 +33,7 @@ USUAL = re.compile(  # what the peer says of its own directory, too: docs/kafka-
 TOO_EARLY = re.compile(  # its registration reaches its own controller, which has not taken office yet; it is sent again
     r"Unexpected error handling request RequestHeader\(apiKey=CONTROLLER_REGISTRATION,.*\n.*\bNotControllerException: ")
 DAMAGE = re.compile(r"(?i)corrupt|mismatch|invalid|exception|could not|failed|out of order|isvalid: false")
+DUMP_LIMIT_S = 600  # every record of a directory, printed by dump-log on a machine that may have other work
 TREES = ("topics/byName", "configs", "clientQuotas", "scram")
 
 
@@ -44,7 +45,7 @@ def dump(broker: Broker) -> None:
     calls = [("dump-log", "--deep-iteration", "--files", ",".join(map(str, files))),
              ("dump-log", "--cluster-metadata-decoder", "--files", ",".join(map(str, logs + snapshots)))]
     calls += [("metadata-shell", "--snapshot", (snapshots + logs)[-1], "tree", f"/image/{tree}") for tree in TREES]
-    for call, printed in zip(calls, peer_tool.run_many(calls)):
+    for call, printed in zip(calls, peer_tool.run_many(calls, DUMP_LIMIT_S)):
         found = [line for line in printed.splitlines() if DAMAGE.search(line) and "payload" not in line]
         expect(printed and not found, f"kafka-{call[0]} {call[1]} says {found[:5]}")
 
