@@ -14,6 +14,7 @@ LIMIT_S = 20
 GROUP_LIMIT_S = 2
 PROBES = [f"run0-{number}" for number in range(5)]  # groups, one on each partition of __consumer_offsets: their hashes follow
 CONNECTIONS = 16  # enough for one on every shard
+EARLIEST = -2
 LEADER_NOT_AVAILABLE, UNKNOWN_TOPIC, TRANSACTIONAL_ID_NOT_FOUND, NONE = 5, 3, 105, 0
 MUTATING = {"CreateTopics", "DeleteTopics", "CreatePartitions", "AlterConfigs", "IncrementalAlterConfigs", "FindCoordinator",
             "AlterClientQuotas", "UpdateFeatures", "ElectLeaders", "AlterPartitionReassignments", "AlterUserScramCredentials"}
@@ -46,7 +47,8 @@ class Barrier:
     def __init__(self, ports: list[int], apis: dict[str, Api], ask):
         self.ports, self.apis, self.ask = ports, apis, ask
         self.peer = wire.connect(ports[0])
-        self.new_topics: set[str] = set()  # or with new partitions
+        self.new_topics: set[str] = set()  # or with new partitions; for the coordinators
+        self.unhosted: set[str] = set()  # the same, for the log manager
 
     def close(self) -> None:
         self.peer.close()
@@ -57,15 +59,31 @@ class Barrier:
         change = {"key": "producer_byte_rate", "value": time.time(), "remove": False}
         self.ask(self.peer, "AlterClientQuotas", 1, {"entries": [{"entity": entity, "ops": [change]}]})
         self.wait_for_image(self.committed())
+        self.wait_for_partitions()
+
+    def wait_for_partitions(self) -> None:
+        """On a busy machine a partition of which the broker tells may still have no log: NOT_LEADER_OR_FOLLOWER."""
+        names, self.unhosted = sorted(self.unhosted), set()
+        topics = [{"name": name, "partitions": [{"partition_index": index, "timestamp": EARLIEST} for index in range(count)]}
+                  for name, count in self.partition_counts(names).items()]
+        if topics:
+            poll(lambda: self.are_hosted(topics), f"the partitions of {names}")
+
+    def are_hosted(self, topics: list[dict]) -> bool:
+        answer = self.ask(self.peer, "ListOffsets", 6, {"replica_id": -1, "topics": topics})
+        return all(partition["error_code"] == NONE for topic in answer["topics"] for partition in topic["partitions"])
+
+    def partition_counts(self, names: list[str]) -> dict[str, int]:
+        """Of those that there are."""
+        body = {"topics": [{"name": name} for name in names], "allow_auto_topic_creation": False}
+        answer = self.ask(self.peer, "Metadata", 9, body) if names else {"topics": []}
+        return {topic["name"]: len(topic["partitions"]) for topic in answer["topics"] if topic["partitions"]}
 
     def wait_for_coordinators(self) -> None:
         """Kafka's group coordinators, each an event loop, hear of topics after the broker: until each gives all partitions away."""
         names, self.new_topics = sorted(self.new_topics), set()
-        if not names:
-            return
-        topics = {"topics": [{"name": name} for name in names], "allow_auto_topic_creation": False}
-        counts = {topic["name"]: len(topic["partitions"]) for topic in self.ask(self.peer, "Metadata", 9, topics)["topics"]}
-        made = [name for name in names if counts.get(name)]
+        counts = self.partition_counts(names)
+        made = list(counts)
         for group in PROBES if made else ():
             poll(lambda group=group: self.given(group, made) == sum(counts.values()), f"a coordinator that knows {made}")
 

@@ -124,7 +124,7 @@ class Comparison:
 
     def walk(self, fields: list[Field], path: str, peer: dict, gregor: dict) -> dict:
         seen = {}
-        for entry in fields:
+        for entry in sorted(fields, key=lambda entry: entry.name != rules.OWN_NAME):
             if entry.name in peer:
                 where = f"{path}.{entry.name}".lstrip(".")
                 seen[entry.name] = self.value(entry, entry.name, where, peer[entry.name], gregor[entry.name])

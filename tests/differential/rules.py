@@ -94,6 +94,9 @@ ONLY_IN = {
     ("DescribeLogDirsResponse", "usable_bytes"): Sign,
 }
 
+# Whom an answer is for: paired before the leader that it names, who may be another one (known.py).
+OWN_NAME = "member_id"
+
 # What names an element of a list.
 IDENTITY = ("name", "topic", "topic_name", "topic_id", "group_id", "index", "partition_index", "partition", "member_id",
             "group_instance_id", "client_id", "resource_type", "resource_name", "user")

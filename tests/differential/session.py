@@ -113,7 +113,9 @@ class Session:
             self.barrier.wait_for_coordinators()
         self.is_peer_behind = step.api in barrier.MUTATING
         if step.api in barrier.CHANGING_TOPICS:
-            self.barrier.new_topics |= {topic["name"] for topic in self.render(PEER, step.body).get("topics") or ()}
+            changed = {topic["name"] for topic in self.render(PEER, step.body).get("topics") or ()}
+            self.barrier.new_topics |= changed
+            self.barrier.unhosted |= changed
 
     def probe(self, step: Step, name: str) -> list[Outcome]:
         """Is the connection still open after a request that gets no answer?"""
