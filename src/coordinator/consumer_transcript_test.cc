@@ -12,6 +12,7 @@
 #include "coordinator/batch_codec.h"
 #include "coordinator/group/consumer/consumer_protocol.h"
 #include "coordinator/test_world.h"
+#include "gen/misc/consumer_protocol_assignment.h"
 #include "gen/misc/consumer_protocol_subscription.h"
 #include "protocol/writer.h"
 
@@ -185,11 +186,12 @@ private:
 };
 
 // One story. A member is called by its id; what it was told last is what it knows.
-//   NAME joins GROUP topics=T,U [regex=R] [instance=I] [assignor=A] [rebalance=MS]
-//   NAME heartbeats GROUP [epoch=N] [owned=all|none|t-0,t-1] [topics=..]
+//   NAME joins GROUP topics=T,U [regex=R] [instance=I] [assignor=A] [rebalance=MS] [version=0]
+//   NAME heartbeats GROUP [epoch=N] [owned=all|none|null|t-0,t-1] [topics=..]
 //   NAME leaves GROUP [returning]              returning: a static member that comes back (epoch -2)
-//   NAME commits GROUP t-0:5 [epoch=N] [version=N];  NAME fetches GROUP [epoch=N]
-//   NAME classic-joins GROUP topics=T [owned=..];  classic-syncs|classic-heartbeats|classic-leaves GROUP
+//   NAME commits GROUP t-0:5 [epoch=N] [version=N] [pid=N];  NAME fetches GROUP [epoch=N]
+//   NAME classic-joins GROUP topics=T [owned=..] [malformed];  classic-heartbeats|classic-leaves GROUP
+//   NAME classic-syncs GROUP [assign=NAME:t-0,..] [custom]     custom: the assignor has data of its own
 //   admin describes|classic-describes|explains|classic-explains|deletes GROUP | lists [types=..] [states=..]
 //   topic T partitions=N | deleted;  config GROUP KEY=VALUE;  wait MS
 //   broker starts|stops|holds writes|releases writes|fails write
@@ -288,9 +290,10 @@ private:
         if (const auto topics = c.maybe("topics")) request.subscribed_topics = split(*topics, ',');
         request.subscribed_regex = c.maybe("regex");
         request.server_assignor = c.maybe("assignor");
-        if (const auto owned = c.maybe("owned")) request.owned = owned_of(c, *owned);
+        if (const auto owned = c.get("owned", "null"); owned != "null") request.owned = owned_of(c, owned);
         request.client_id = c.word(0);
         request.client_host = "/127.0.0.1";
+        request.requires_member_id = c.number("version", 1) >= 1;
         if (const auto hidden = c.maybe("hidden"))
             request.may_describe = [hidden = *hidden](std::string_view topic) { return topic != hidden; };
         return request;
@@ -333,6 +336,8 @@ private:
         if (request.member_id == "none") request.member_id.clear();
         request.knows_member_epochs = c.number("version", 9) >= 9;
         if (!request.knows_member_epochs) request.unknown_group_error = ErrorCode::illegal_generation;
+        if (c.maybe("pid"))
+            request.transaction = {.producer_id = ProducerId{c.number("pid", -1)}, .epoch = 0};
         const auto parts = split(c.word(3), ':');
         const auto [topic, partition] = partition_of(parts.at(0));
         const auto* known = world_.images.current()->topic(topic);
@@ -369,7 +374,13 @@ private:
         if (c.word(1) == "classic-leaves") return classic_leave(c), true;
         return false;
     }
+    // The one it was given, or "id=..", of which "none" is no id.
+    std::string classic_id(const Command& c) {
+        const auto id = c.get("id", classic_ids_[c.word(0)]);
+        return id == "none" ? "" : id;
+    }
     OwnedBytes subscription(const Command& c) {
+        if (c.has("malformed")) return OwnedBytes(3, std::byte{0xff});
         msg::ConsumerProtocolSubscription message;
         const auto topics = split(c.get("topics", "t"), ',');
         message.topics.assign(topics.begin(), topics.end());
@@ -385,7 +396,7 @@ private:
     }
     void classic_join(const Command& c) {
         JoinRequest request{.group_id = c.word(2),
-                            .member_id = c.has("anew") ? "" : classic_ids_[c.word(0)],
+                            .member_id = c.has("anew") ? "" : classic_id(c),
                             .client_id = c.word(0),
                             .client_host = "/127.0.0.1"};
         request.instance_id = c.maybe("instance");
@@ -414,16 +425,15 @@ private:
     void classic_sync(const Command& c) {
         SyncRequest request{.group_id = c.word(2),
                             .generation = c.number("generation", client(c).epoch),
-                            .member_id = classic_ids_[c.word(0)]};
+                            .member_id = classic_id(c)};
         request.instance_id = c.maybe("instance");
-        request.protocol_type = "consumer";
+        request.protocol_type = c.get("type", "consumer");
         request.protocol_name = c.get("protocol", "range");
         for (const auto& entry : split(c.get("assign", ""), ',')) {
             const auto colon = entry.find(':');
             const auto [topic, partition] = partition_of(entry.substr(colon + 1));
-            request.assignments.push_back(
-                {.member_id = classic_ids_[entry.substr(0, colon)],
-                 .assignment = write_assignment({.partitions = {{topic, {partition}}}}, 1)});
+            request.assignments.push_back({.member_id = classic_ids_[entry.substr(0, colon)],
+                                           .assignment = assignment_of(topic, partition, c.has("custom"))});
         }
         groups().sync(std::move(request), [this, c](const Result<SyncResult>& result) {
             if (!result) return say(c, error_text(result.error()));
@@ -438,11 +448,20 @@ private:
             say(c, "synced " + names_.text(assigned));
         });
     }
+    static OwnedBytes assignment_of(const std::string& topic, std::int32_t partition, bool is_custom) {
+        msg::ConsumerProtocolAssignment assignment;
+        assignment.assigned_partitions.push_back({topic, {partition}});
+        if (is_custom) assignment.user_data = as_bytes("mine");
+        protocol::Writer writer;
+        writer.i16(1);
+        assignment.encode(writer, 1);
+        return writer.take().flatten();
+    }
     void classic_heartbeat(const Command& c) {
         groups().heartbeat(
             {.group_id = c.word(2),
              .generation = c.number("generation", client(c).epoch),
-             .member_id = c.get("id", classic_ids_[c.word(0)]),
+             .member_id = classic_id(c),
              .instance_id = c.maybe("instance")},
             [this, c](const Result<ErrorCode>& result) {
                 say(c, "heartbeat " + (result ? fmt::format("{}", *result) : error_text(result.error())));
@@ -450,8 +469,7 @@ private:
     }
     void classic_leave(const Command& c) {
         LeaveRequest request{.group_id = c.word(2)};
-        request.members.push_back(
-            {.member_id = c.get("id", classic_ids_[c.word(0)]), .instance_id = c.maybe("instance")});
+        request.members.push_back({.member_id = classic_id(c), .instance_id = c.maybe("instance")});
         groups().leave(std::move(request), [this, c](const Result<LeaveResult>& result) {
             if (!result) return say(c, error_text(result.error()));
             for (const auto& member : result->members) say(c, fmt::format("leave {}", member.error));

@@ -264,6 +264,7 @@ Error client_error_of(const Error& write_error) {
     const auto as = [&](ErrorCode code) { return Error{code, write_error.detail}; };
     if (write_error.code == ErrorCode::unknown_topic_or_partition ||
         write_error.code == ErrorCode::not_enough_replicas ||
+        write_error.code == ErrorCode::not_enough_replicas_after_append ||
         write_error.code == ErrorCode::request_timed_out)
         return as(ErrorCode::coordinator_not_available);
     if (write_error.code == ErrorCode::not_leader_or_follower ||

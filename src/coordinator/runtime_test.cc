@@ -93,6 +93,30 @@ TEST(Runtime, AFailedWriteTakesEverythingAfterItBack) {
     EXPECT_EQ(fetched(world, "other"), -1);
 }
 
+// What the log answers, and what a client of the coordinator is told.
+TEST(Runtime, ClientsHearOfFailedWritesInTheCoordinatorsWords) {
+    const std::vector<std::pair<ErrorCode, ErrorCode>> told = {
+        {ErrorCode::unknown_topic_or_partition, ErrorCode::coordinator_not_available},
+        {ErrorCode::not_enough_replicas, ErrorCode::coordinator_not_available},
+        {ErrorCode::not_enough_replicas_after_append, ErrorCode::coordinator_not_available},
+        {ErrorCode::request_timed_out, ErrorCode::coordinator_not_available},
+        {ErrorCode::not_leader_or_follower, ErrorCode::not_coordinator},
+        {ErrorCode::kafka_storage_error, ErrorCode::not_coordinator},
+        {ErrorCode::message_too_large, ErrorCode::unknown_server_error},
+        {ErrorCode::record_list_too_large, ErrorCode::unknown_server_error},
+        {ErrorCode::invalid_producer_epoch, ErrorCode::invalid_producer_epoch}};
+    for (const auto& [written, heard] : told) {
+        TestWorld world({});
+        world.elect();
+        world.settle();
+        Answers answers;
+        world.log.fail_next(written);
+        world.groups().commit_offsets(commit_of("g", 1), answers.next());
+        world.settle();
+        EXPECT_EQ(answers.codes, std::vector{heard});
+    }
+}
+
 TEST(Runtime, LateCommitsOfAFormerLeadershipAreIgnored) {
     TestWorld world({});
     world.elect();
@@ -186,7 +210,18 @@ TEST(GroupCoordinator, OtherProtocolsAreLeftAlone) {
     world.groups().join(std::move(join), [&](Result<JoinResult> result) { joined = result->error; });
     ErrorCode deleted = ErrorCode::none;
     world.groups().remove({"GroupId-1"}, [&](Result<ErrorCode> result) { deleted = *result; });
+    std::vector<ErrorCode> beaten;
+    for (const std::int32_t epoch : {0, 3, -1}) {
+        ConsumerHeartbeatRequest heartbeat{.group_id = "GroupId-1", .member_id = "m", .member_epoch = epoch};
+        heartbeat.rebalance_timeout_ms = 60'000;
+        heartbeat.subscribed_topics.emplace();
+        heartbeat.owned.emplace();
+        world.groups().consumer_heartbeat(std::move(heartbeat), [&](Result<ConsumerHeartbeatResult> result) {
+            beaten.push_back(result ? result->error : result.error().code);
+        });
+    }
     world.settle();
+    EXPECT_EQ(beaten, std::vector(3, ErrorCode::group_id_not_found));
     EXPECT_EQ(answers.codes, std::vector{ErrorCode::group_id_not_found});
     EXPECT_EQ(joined, ErrorCode::inconsistent_group_protocol);
     EXPECT_EQ(deleted, ErrorCode::group_id_not_found);
@@ -241,6 +276,28 @@ TEST(GroupCoordinator, ImpossibleJoinsAreRefused) {
     known.member_id = "nobody";
     EXPECT_EQ(join_error(world, std::move(known)), ErrorCode::unknown_member_id);
     EXPECT_TRUE(world.log.log(k_first).empty());
+}
+
+// As Java counts a text: in UTF-16 units, of which some characters take two.
+TEST(GroupCoordinator, MetadataHasAsManyCharactersAsJavaSays) {
+    TestWorld world({});
+    world.elect();
+    world.settle();
+    const auto repeated = [](std::string_view text, int count) {
+        std::string all;
+        for (int i = 0; i < count; ++i) all += text;
+        return all;
+    };
+    const auto error_of = [&world](std::string metadata) {
+        Answers answers;
+        world.groups().commit_offsets(commit_of("g", 1, std::move(metadata)), answers.next());
+        world.settle();
+        return answers.codes.at(0);
+    };
+    EXPECT_EQ(error_of(repeated("\xc3\xa9", 4'096)), ErrorCode::none);
+    EXPECT_EQ(error_of(repeated("\xc3\xa9", 4'097)), ErrorCode::offset_metadata_too_large);
+    EXPECT_EQ(error_of(repeated("\xf0\x9f\x98\x80", 2'048)), ErrorCode::none);
+    EXPECT_EQ(error_of(repeated("\xf0\x9f\x98\x80", 2'049)), ErrorCode::offset_metadata_too_large);
 }
 
 TEST(GroupCoordinator, AFullGroupTakesNobodyElse) {

@@ -69,7 +69,7 @@ struct Command {
         for (std::size_t i = 2; i < parts.size(); ++i) {
             const auto equals = parts[i].find('=');
             if (equals == std::string::npos)
-                words.push_back(parts[i]);
+                words.push_back(parts[i] == "\"\"" ? "" : parts[i]);
             else
                 options[parts[i].substr(0, equals)] = parts[i].substr(equals + 1);
         }
@@ -153,7 +153,7 @@ private:
 
 class Story {
 public:
-    Story() : world_({.config = {}}) {
+    explicit Story(const GroupConfig& config) : world_({.config = config}) {
         world_.log.on_append = [this](const Slice& batch) {
             RecordPrinter printer(lines_, [this](const std::string& id) { return name(id); });
             ASSERT_TRUE(apply_batch(batch, printer).has_value());
@@ -308,10 +308,20 @@ private:
                            });
     }
 
+    // "members=m1#1,m2#1/i2,/i3": several at once, by member id, instance id or both.
     void leave(const Command& c, const std::string& group) {
         LeaveRequest request{.group_id = group};
-        request.members.push_back(
-            {.member_id = id_of(c), .instance_id = c.maybe("instance"), .reason = c.get("reason", "")});
+        for (const auto& member : split(c.get("members", ""), ',')) {
+            const auto slash = std::min(member.find('/'), member.size());
+            request.members.push_back({.member_id = real_id(member.substr(0, slash)),
+                                       .instance_id = slash == member.size()
+                                                          ? std::nullopt
+                                                          : std::optional(member.substr(slash + 1)),
+                                       .reason = {}});
+        }
+        if (!c.maybe("members"))
+            request.members.push_back(
+                {.member_id = id_of(c), .instance_id = c.maybe("instance"), .reason = c.get("reason", "")});
         groups().leave(std::move(request), [this, who = c.who](Result<LeaveResult> result) {
             if (!result) return say(who, "leave " + error_text(result.error()));
             if (result->error != ErrorCode::none) return say(who, fmt::format("leave {}", result->error));
@@ -472,6 +482,17 @@ std::vector<std::string> transcripts() {
     return names;
 }
 
+// A story may begin with "settings max_size=N retention=MS".
+GroupConfig config_of(const std::string& line) {
+    GroupConfig config;
+    const Command c("the " + line);
+    if (c.verb != "settings") return config;
+    config.max_size = c.number("max_size", config.max_size);
+    config.offsets_retention_ms =
+        c.number("retention", static_cast<std::int32_t>(config.offsets_retention_ms));
+    return config;
+}
+
 class Transcript : public testing::TestWithParam<std::string> {};
 
 TEST_P(Transcript, PlaysAsWritten) {
@@ -480,13 +501,15 @@ TEST_P(Transcript, PlaysAsWritten) {
     ASSERT_TRUE(file.is_open());
     std::string written;
     std::string played;
-    Story story;
+    std::optional<Story> story;
     for (std::string line; std::getline(file, line);) {
         written += line + "\n";
         if (line.starts_with("    ")) continue;
         played += line + "\n";
         if (line.empty() || line.starts_with("#")) continue;
-        for (const auto& happened : story.play(line)) played += "    " + happened + "\n";
+        if (!story) story.emplace(config_of(line));
+        if (line.starts_with("settings")) continue;
+        for (const auto& happened : story->play(line)) played += "    " + happened + "\n";
     }
     if (std::getenv("UPDATE") != nullptr) {
         std::ofstream(path) << played;

@@ -19,7 +19,7 @@ namespace {
 std::vector<std::string> words_of(const std::string& line) {
     std::istringstream stream(line);
     std::vector<std::string> words;
-    for (std::string word; stream >> word;) words.push_back(word);
+    for (std::string word; stream >> word;) words.push_back(word == "\"\"" ? "" : word);
     return words;
 }
 
@@ -68,7 +68,7 @@ private:
 //   NAME inits ID [timeout=MS] [resumes]       InitProducerId; resumes: with the identity it has
 //   NAME adds ID PARTITION... [v2] [verify]    AddPartitionsToTxn
 //   NAME commits|aborts ID [v2] [epoch=N] [pid=N]
-//   admin describes ID | lists;  cluster at LEVEL;  partition NAME fails|works
+//   admin describes ID | lists;  cluster at LEVEL;  partition NAME fails|works|fences|outlives
 //   broker starts|stops|holds writes|releases writes|fails write;  wait MS
 class TxnStory {
 public:
@@ -114,10 +114,7 @@ private:
         } else if (word(0) == "topic") {
             world_.remove_topic(word(1));
         } else if (word(0) == "partition") {
-            world_.markers.set_error(partition_of(word(1)), word(2) == "works" ? ErrorCode::none
-                                                            : word(2) == "fences"
-                                                                ? ErrorCode::invalid_producer_epoch
-                                                                : ErrorCode::not_leader_or_follower);
+            world_.markers.set_error(partition_of(word(1)), answer_to_markers(word(2)));
         } else if (word(0) == "admin") {
             word(1) == "lists" ? list() : describe(word(2));
         } else if (word(0) == "broker") {
@@ -126,6 +123,14 @@ private:
             return false;
         }
         return true;
+    }
+
+    // fences: it knows a newer owner of the id; outlives: a newer coordinator.
+    static ErrorCode answer_to_markers(const std::string& how) {
+        if (how == "works") return ErrorCode::none;
+        if (how == "fences") return ErrorCode::invalid_producer_epoch;
+        return how == "outlives" ? ErrorCode::transaction_coordinator_fenced
+                                 : ErrorCode::not_leader_or_follower;
     }
 
     void broker() {
@@ -152,7 +157,7 @@ private:
     }
 
     void init(const std::string& who, const std::string& id) {
-        InitProducerRequest request{.transactional_id = id == "\"\"" ? "" : id,
+        InitProducerRequest request{.transactional_id = id,
                                     .timeout_ms = static_cast<std::int32_t>(number("timeout", 60'000)),
                                     .expected = {}};
         if (has("resumes")) request.expected = identity_of(who);

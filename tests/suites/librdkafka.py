@@ -18,8 +18,9 @@ NO_BROKER = {"TEST_F_LOCAL", "TEST_F_MANUAL"}
 MOCKED = {"0139_offset_validation_mock", "0150_telemetry_mock"}  # not flagged local, yet only their mock cluster is asked
 LIMITS = {"0081": 300, "0033": 300, "0045": 300, "0102": 300, "0103": 300, "0113": 900, "0056": 300}
 ALONE = {"0038", "0055"}  # they measure time
-# It counts the rebalances of members that are to join at once, within Kafka's default delay.
-OVERRIDES = {"0113": (("group.initial.rebalance.delay.ms", "3000"),)}
+# They count the rebalances of members that are to join at once, within Kafka's default delay.
+TOGETHER = (("group.initial.rebalance.delay.ms", "3000"),)
+OVERRIDES = {"0102": TOGETHER, "0113": TOGETHER}
 CONSUMER = "@consumer"
 JOINS = re.compile(r"subscribe\(|test_consumer_group_protocol")
 STATES = {"PASSED": "passed", "FAILED": "failed", "SKIPPED": "skipped"}

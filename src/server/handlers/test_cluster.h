@@ -40,8 +40,9 @@ struct DenyList final : security::Authorizer {
         return std::ranges::find(denied, std::pair(question.operation,
                                                    std::string(question.resource_name))) == denied.end();
     }
-    bool allows_any_resource(const security::AccessQuestion&) const override { return true; }
+    bool allows_any_resource(const security::AccessQuestion&) const override { return allows_any; }
     std::vector<std::pair<security::Operation, std::string>> denied;
+    bool allows_any = true;
 };
 
 class Cluster {

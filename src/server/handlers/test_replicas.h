@@ -45,6 +45,7 @@ public:
     DenyList authorizer;
     security::Principal principal{.type = "User", .name = "alice"};
     metadata::AutoTopicCreation auto_topics{fakes.controller, {}};
+    coordinator::TestWorld groups{{}};
     coordinator::TxnTestWorld transactions{{}};
     TransactionGate gate{{},
                          {ShardId{0}, transactions.loop, fakes.hand, transactions.loop, fakes.shards,
@@ -61,7 +62,7 @@ public:
         .configs = properties,
         .auto_topics = auto_topics,
         .replicas = world.replicas(),
-        .groups = fakes.services.groups,
+        .groups = groups.groups(),
         .producer_ids = fakes.services.producer_ids,
         .transactions = transactions.transactions(),
         .gate = gate,

@@ -23,7 +23,7 @@ using Produce = test::Question<ProduceRequest, ProduceResponse>;
 class TransactionsTest : public testing::Test {
 protected:
     void SetUp() override {
-        broker.add_topic("t", 2);
+        topic_id = broker.add_topic("t", 2);
         broker.transactions.add_topic("t", 2);
         broker.transactions.markers.on_write = [this](const coordinator::TransactionEnd&,
                                                       const coordinator::TxnPartition& at,
@@ -105,7 +105,28 @@ protected:
             .partition_error_code;
     }
 
+    // The coordinator's marker arrives in the log of partition 0; the fixture's own writer only notes it.
+    void mark(const coordinator::ProducerIdentity& producer, storage::TransactionVersion version) {
+        std::vector<replication::PartitionAppend> appends;
+        appends.push_back(replication::marker_append({.partition = {topic_id, PartitionIndex{0}},
+                                                      .producer_id = producer.id,
+                                                      .producer_epoch = producer.epoch,
+                                                      .coordinator_epoch = 0,
+                                                      .commits = true},
+                                                     0));
+        replication::AppendOptions options;
+        options.origin = records::AppendOrigin::coordinator;
+        options.transaction_version = version;
+        auto error = ErrorCode::unknown_server_error;
+        broker.world.replicas().append(
+            std::move(appends), options,
+            [&](const std::vector<replication::AppendOutcome>& outcomes) { error = outcomes.at(0).error; });
+        settle();
+        EXPECT_EQ(error, ErrorCode::none);
+    }
+
     test::ReplicaBroker broker;
+    Uuid topic_id;
     std::vector<std::string> marked;
 };
 
@@ -148,6 +169,24 @@ TEST_F(TransactionsTest, AProducerOfThePastIsRefused) {
     request.producer_epoch = 0;
     EXPECT_EQ((*ask(&handle_init_producer_id, 5, request))->error_code, ErrorCode::producer_fenced);
     EXPECT_EQ((*ask(&handle_init_producer_id, 3, request))->error_code, ErrorCode::invalid_producer_epoch);
+}
+
+// What KIP-890 is about: a write that was under way while its transaction ended must not begin another one.
+TEST_F(TransactionsTest, AWriteThatComesAfterTheEndIsRefused) {
+    const auto old = init();
+    EXPECT_EQ(add(3, old, "t"), ErrorCode::none);
+    EXPECT_EQ(produce(11, {old}), ErrorCode::none);
+    EXPECT_EQ(end(4, old), ErrorCode::none);
+    mark(old, storage::TransactionVersion::tv1);
+    EXPECT_EQ(produce(11, {old, 1}), ErrorCode::transaction_abortable);
+    EXPECT_EQ(produce(10, {old, 1}), ErrorCode::invalid_txn_state);
+    // Since version 2 of transactions the end itself has made the epoch one of the past.
+    const auto current = init();
+    EXPECT_EQ(produce(12, {current}), ErrorCode::none);
+    EXPECT_EQ(end(5, current), ErrorCode::none);
+    mark({current.id, static_cast<std::int16_t>(current.epoch + 1)}, storage::TransactionVersion::tv2);
+    EXPECT_EQ(produce(12, {current, 1}), ErrorCode::invalid_producer_epoch);
+    EXPECT_EQ(add(3, current, "t"), ErrorCode::producer_fenced);
 }
 
 TEST_F(TransactionsTest, WhileTheLastTransactionEndsAWriteWaitsALittle) {
