@@ -371,6 +371,7 @@ private:
     std::vector<WaitingRead> waiting_reads_;
     std::vector<WaitingLookup> waiting_lookups_;
     bool truncating_ = false;
+    bool cuts_lost_writes_ = false;  // that truncation: nobody knows of what goes
     bool closed_ = false;
     std::optional<Completion<Status>> close_when_cut_;  // it was asked for during a truncation
 };

@@ -35,8 +35,11 @@ public:
     // Segments that went or were replaced under the job may have shown it anything.
     void complete() override {
         auto* log = static_cast<Log*>(plan_.writer->find(plan_.client));
-        if (log == nullptr || log->closed_ || log->layout_ == plan_.layout) return done_(std::move(result_));
+        if (log == nullptr || log->closed_) return done_(std::move(result_));
+        const bool met_a_cut = log->truncating_ && !log->failed_ && !result_;
+        if (log->layout_ == plan_.layout && !met_a_cut) return done_(std::move(result_));
         REACHED("read_again_after_segments_changed");
+        if (met_a_cut) return log->waiting_reads_.push_back({plan_.request, std::move(done_)});
         log->read(plan_.request, std::move(done_));
     }
 
@@ -216,7 +219,9 @@ void Log::read(const ReadRequest& request, Completion<Result<LogRead>> done) {
         if (request.with_aborted) collect_aborted(request, read);
         return done(std::move(read));
     }
-    if (swapping_ || truncating_) return waiting_reads_.push_back({request, std::move(done)});
+    // A cut of what a full disk refused may wait for room itself, and what is kept stays where it is.
+    const bool may_move = truncating_ && !(cuts_lost_writes_ && request.upper_bound <= log_end_);
+    if (swapping_ || may_move) return waiting_reads_.push_back({request, std::move(done)});
     REACHED("read_from_disk");
     ReadJob::Plan plan{.writer = ports_.writer,
                        .client = client_,

@@ -397,6 +397,7 @@ void Log::start_truncation(Offset end, Truncation kind, Completion<Status> done)
     const auto mark = kind == Truncation::of_lost_writes ? mark_ : std::nullopt;
     if (kind != Truncation::of_lost_writes) flush_index_tail();
     truncating_ = true;
+    cuts_lost_writes_ = kind == Truncation::of_lost_writes;
     has_changed_ = true;
     mark_.reset();
     pending_.clear();

@@ -3,6 +3,7 @@
 again, everything else goes on, a directory that fails takes its own partitions only, and nothing acknowledged is lost.
 Needs root and loop devices, and says so where there are none."""
 
+import itertools
 import os
 import sys
 import time
@@ -15,6 +16,7 @@ from crash import PARTITIONS, TOPIC, Campaign
 
 from lib import disks, options
 from lib.broker import Broker
+from lib.loads import PROBE, value_of
 from lib.report import Report, expect, expect_equal, say
 
 MIB = 1 << 20
@@ -22,6 +24,7 @@ DISK_BYTES = 640 * MIB
 RESERVE_BYTES = 64 * MIB
 ROOM_BYTES = 16 * MIB  # left above the reserve before the load begins: gone within seconds
 HEAL_LIMIT_S = 60
+PROBES = itertools.count()
 RETRIABLE = {KafkaError.KAFKA_STORAGE_ERROR, KafkaError.REQUEST_TIMED_OUT, KafkaError.NOT_LEADER_FOR_PARTITION,
              KafkaError.LEADER_NOT_AVAILABLE,
              KafkaError._MSG_TIMED_OUT}  # the client's own, when it is told that nobody leads
@@ -81,7 +84,8 @@ def produce_once(address: str, partition: int, topic: str = TOPIC) -> KafkaError
     answers = []
     producer = Producer({"bootstrap.servers": address, "acks": "all", "message.send.max.retries": 0, "log_level": 0,
                          "message.timeout.ms": 20_000, "error_cb": lambda error: None})
-    producer.produce(topic, b"", partition=partition, on_delivery=lambda error, _: answers.append(error))
+    value = value_of(PROBE, partition, next(PROBES))
+    producer.produce(topic, value, partition=partition, on_delivery=lambda error, _: answers.append(error))
     producer.flush(30)
     expect(answers, f"no answer to a producer for {topic}-{partition}")
     return answers[0]

@@ -21,6 +21,7 @@ WAITING_MAX = 2000  # messages of a writer without an answer
 # Writers that never pause keep the interpreter's lock to themselves, and readers of the same process get nowhere.
 BURST, PAUSE_S = 50, 0.02
 SIZE_MAX = 700
+PROBE = -1  # the writer of single records that nobody counts
 
 
 def value_of(identity: int, partition: int, number: int) -> bytes:
