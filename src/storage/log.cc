@@ -7,6 +7,11 @@
 #include "storage/recovery.h"
 
 namespace gregor::storage {
+namespace {
+
+constexpr std::int64_t k_long_look_bytes = std::int64_t{1} << 20;
+
+}  // namespace
 
 Log::Log(LoadedLog loaded, LogConfig config, LogPorts ports, LogObserver& observer)
     : config_(config), ports_(std::move(ports)), observer_(&observer), tail_(ports_.tail) {
@@ -41,7 +46,9 @@ void Log::adopt(LoadedLog loaded) {
     ++mark_round_;
     mark_snapshots_.clear();
     // Whatever took long to know should be known the next time.
-    has_changed_ |= loaded.report.bytes_scanned > config_.mark_bytes;
+    is_mark_wanted_ = loaded.report.bytes_scanned > std::min(config_.mark_bytes, k_long_look_bytes);
+    has_changed_ |= is_mark_wanted_ || config_.epochs_are_derived;
+    was_settled_ = loaded.is_settled;
     tail_.reset(log_end_);
     recent_aborted_.clear();
     clean_end_ = std::min(clean_end_, log_end_);
@@ -128,7 +135,7 @@ void Log::raise_log_start_offset(Offset offset) {
 }
 
 void Log::assign_leader_epoch(LeaderEpoch epoch) {
-    if (epochs_.assign(epoch, log_end_)) queue_epochs();
+    if (epochs_.assign(epoch, log_end_)) epochs_wait_ = true;
 }
 
 Segment* Log::find_segment(Offset base) {

@@ -131,6 +131,7 @@ public:
     virtual void on_failed(const Error& why) = 0;
     // The disk had no room: appends from here on are taken back, as if they had never been.
     virtual void on_taken_back(Offset /*end*/) {}
+    virtual void on_marked() {}  // mark() has moved: sooner or later a load is glad to know it
 };
 
 struct LogPorts {
@@ -164,6 +165,10 @@ public:
     // Below which a load need not look, for the directory's state; nullopt: it begins with the active
     // segment.
     std::optional<LogMark> mark() const;
+    // The load had to look at much: the next one need not, once this is marked. The next append does it, or
+    // a close.
+    bool is_mark_wanted() const { return is_mark_wanted_; }
+    void make_wanted_mark();
     // First offset of the earliest transaction that is open, or whose marker is not below the high watermark
     // yet; nullopt when there is none. Never below the log's start.
     std::optional<Offset> first_unstable_offset() const;
@@ -194,7 +199,8 @@ public:
     void offset_for_timestamp(std::int64_t timestamp, Offset upper_bound,
                               Completion<Result<TimestampOffset>> done);
 
-    // Called when this node becomes leader, before any append of that epoch.
+    // Called when this node becomes leader, before any append of that epoch. Until there is one nobody has to
+    // find the epoch in its file: the next leader begins another one at the same offset.
     void assign_leader_epoch(LeaderEpoch epoch);
     LeaderEpoch latest_epoch() const { return epochs_.latest(); }  // -1 when the log knows none
     LeaderEpoch epoch_of(Offset offset) const { return epochs_.epoch_of(offset); }
@@ -235,8 +241,19 @@ public:
 
     void roll(std::int64_t now_ms);       // closes the active segment and opens another, unless it is empty
     void flush(Completion<Status> done);  // everything appended so far, and its indexes
-    // Flush and snapshot, so that Kafka may call the directory clean. The log takes no more calls.
-    void close(Completion<Status> done);
+    // Flush and snapshot, so that Kafka may call the directory clean. The log takes no more calls. In the
+    // background nobody else who writes to the directory waits for its fsyncs.
+    enum class Closing : std::uint8_t { now, in_background };
+    void close(Completion<Status> done, Closing how = Closing::now);
+    // Nothing is under way, and nobody's transaction is open or about to be: it may be closed, and loaded
+    // again when somebody wants it.
+    bool is_at_rest() const;
+    // Closing it takes nothing but closing its files.
+    bool is_settled() const { return !has_changed_ && (was_settled_ || producers_.entries().empty()); }
+    // The wall clock at which retention or compaction may find something to do although nothing is appended;
+    // k_forever: never.
+    std::int64_t upkeep_due_ms(std::int64_t now_ms) const;
+    const ProducerState& producers() const { return producers_; }
     // Renames the directory to "<name>.<unique_hex>-delete", durably, then removes it in the background. The
     // log takes no more calls.
     void remove(const std::string& unique_hex, Completion<Status> done);
@@ -260,6 +277,8 @@ private:
     class SwapTask;
     class MarkTask;
     class MarkJob;
+    class CloseJob;
+    struct FlushPlan;
 
     // What a write in flight means once it is done.
     struct Pending {
@@ -307,11 +326,12 @@ private:
     bool is_mark_due() const;
     void start_mark();
     void on_marked(std::uint64_t round, const std::optional<LogMark>& mark);
-    bool is_settled() const { return !has_changed_ && producers_.entries().empty(); }
     void flush_index_tail();
     void on_segment_synced(Offset base, Offset end);
     void on_flushed(const std::vector<Offset>& segments, Offset end);
     void queue_close(Completion<Status> done);
+    void on_closed(const FlushPlan& plan);
+    std::int64_t cleaning_due_ms(std::int64_t now_ms) const;
     void on_cut(const Status& outcome);
     void on_index_written(Offset base, const Ref<SegmentFiles>& files, const IndexWrite& write);
     Segment* find_segment(Offset base);
@@ -346,7 +366,8 @@ private:
     std::vector<Offset> unsynced_segments_;  // closed, their fsync under way in the background
     std::deque<Pending> pending_;
     std::optional<LogMark> mark_;
-    bool marking_ = false;           // the next one is under way
+    bool marking_ = false;  // the next one is under way
+    bool is_mark_wanted_ = false;
     std::int64_t marked_bytes_ = 0;  // of the active segment, below the last one or the next
     // Of all that were ever begun. A truncation may have made some void that the directory's state still
     // names: where one of those ended no snapshot may lie before everything is fsynced again.
@@ -354,6 +375,8 @@ private:
     std::uint64_t mark_round_ = 0;       // counts the times that marks under way became void
     std::deque<Offset> mark_snapshots_;  // oldest first
     bool has_changed_ = false;           // since the load: closing it takes more than closing its files
+    bool epochs_wait_ = false;           // for an append, to be written
+    bool was_settled_ = false;           // the load found all that a close leaves behind
     std::optional<Error> failed_;
     // Counts the times that segments went or were replaced: what a job read meanwhile is read again.
     std::uint64_t layout_ = 0;
@@ -373,6 +396,8 @@ private:
     bool truncating_ = false;
     bool cuts_lost_writes_ = false;  // that truncation: nobody knows of what goes
     bool closed_ = false;
+    bool syncs_when_closed_ = true;
+    std::size_t jobs_ = 0;  // of readers, look-ups and retention that may come back to it
     std::optional<Completion<Status>> close_when_cut_;  // it was asked for during a truncation
 };
 

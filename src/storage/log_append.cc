@@ -245,9 +245,8 @@ void Log::add_batch(const Slice& bytes) {
     DCHECK(batch.verify().has_value());
     ASSERT(batch.base_offset() >= log_end_);
     auto& segment = segments_.back();
-    if (batch.partition_leader_epoch().value() >= 0 &&
-        epochs_.assign(batch.partition_leader_epoch(), batch.base_offset()))
-        queue_epochs();
+    const auto epoch = batch.partition_leader_epoch();
+    if ((epoch.value() >= 0 && epochs_.assign(epoch, batch.base_offset())) || epochs_wait_) queue_epochs();
     if (segment.size == 0) active_.first_timestamp = batch.max_timestamp();
     const auto size = static_cast<std::int64_t>(bytes.size());
     index_tail_.add(active_.rule.add({.last = batch.last_offset(),

@@ -49,6 +49,20 @@ std::size_t Log::count_cleanable(const CleaningRequest& request) const {
     return count;
 }
 
+// What is dirty becomes old enough to be cleaned, and then too old not to be.
+std::int64_t Log::cleaning_due_ms(std::int64_t now_ms) const {
+    auto due = k_forever;
+    if (!config_.cleanup_compact) return due;
+    for (std::size_t i = 0; i + 1 < segments_.size(); ++i) {
+        if (segments_[i + 1].base <= clean_end()) continue;
+        const auto written_ms = age_of(segments_[i]);
+        const auto ripe_ms = after(written_ms, config_.min_compaction_lag_ms);
+        if (ripe_ms > now_ms) due = std::min(due, ripe_ms);
+        due = std::min(due, after(written_ms, config_.max_compaction_lag_ms));
+    }
+    return due;
+}
+
 Cleanability Log::cleanability(const CleaningRequest& request) const {
     Cleanability found;
     if (!config_.cleanup_compact || closed_ || truncating_ || swapping_ || failed_) return found;

@@ -9,6 +9,11 @@ namespace gregor::storage {
 
 inline constexpr std::int64_t k_forever = std::numeric_limits<std::int64_t>::max();
 
+// The first moment past a span of time; never, when the clock does not reach so far.
+constexpr std::int64_t after(std::int64_t from_ms, std::int64_t span_ms) {
+    return from_ms >= k_forever - span_ms ? k_forever : from_ms + span_ms + 1;
+}
+
 enum class TimestampType : std::uint8_t { create_time, log_append_time };
 
 // `compression.type` of a topic; `producer` keeps what the client chose.

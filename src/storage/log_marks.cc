@@ -113,13 +113,19 @@ std::optional<LogMark> Log::mark() const {
 }
 
 bool Log::is_mark_due() const {
-    return config_.mark_bytes > 0 && !marking_ && log_end_ > last_mark_end_ &&
-           segments_.back().size - marked_bytes_ >= config_.mark_bytes;
+    const bool has_grown = segments_.back().size - marked_bytes_ >= config_.mark_bytes;
+    return config_.mark_bytes > 0 && !marking_ && log_end_ > last_mark_end_ && (has_grown || is_mark_wanted_);
+}
+
+void Log::make_wanted_mark() {
+    const bool may_mark = !closed_ && !failed_ && !truncating_;
+    if (is_mark_wanted_ && may_mark && segments_.back().size > 0 && is_mark_due()) start_mark();
 }
 
 void Log::start_mark() {
     const auto& segment = segments_.back();
     marking_ = true;
+    is_mark_wanted_ = false;
     marked_bytes_ = segment.size;
     last_mark_end_ = log_end_;
     mark_snapshots_.push_back(log_end_);
@@ -146,6 +152,7 @@ void Log::on_marked(std::uint64_t round, const std::optional<LogMark>& mark) {
     REACHED("log_marked");
     mark_ = mark;
     if (unsynced_segments_.empty()) recovery_point_ = std::max(recovery_point_, mark->end);
+    observer_->on_marked();
 }
 
 }  // namespace gregor::storage

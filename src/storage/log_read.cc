@@ -35,6 +35,7 @@ public:
     // Segments that went or were replaced under the job may have shown it anything.
     void complete() override {
         auto* log = static_cast<Log*>(plan_.writer->find(plan_.client));
+        if (log != nullptr) --log->jobs_;
         if (log == nullptr || log->closed_) return done_(std::move(result_));
         const bool met_a_cut = log->truncating_ && !log->failed_ && !result_;
         if (log->layout_ == plan_.layout && !met_a_cut) return done_(std::move(result_));
@@ -233,6 +234,7 @@ void Log::read(const ReadRequest& request, Completion<Result<LogRead>> done) {
                        .recent_aborted = {}};
     if (request.with_aborted) plan.recent_aborted = recent_aborted_;
     if (plan.segments.front().base == segments_.back().base) plan.hint = index_tail_.find(request.from);
+    ++jobs_;
     ports_.disk.submit({}, std::make_unique<ReadJob>(std::move(plan), std::move(done)));
 }
 

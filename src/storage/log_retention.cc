@@ -45,6 +45,7 @@ public:
     }
     void complete() override {
         auto* log = static_cast<Log*>(plan_.writer->find(plan_.client));
+        if (log != nullptr) --log->jobs_;
         const bool is_stale = log == nullptr || log->closed_ || log->truncating_ || log->failed_ ||
                               log->swapping_ || log->layout_ != plan_.layout;
         if (is_stale) return done_(RetiredFiles{});  // the next round looks again
@@ -112,7 +113,21 @@ void Log::enforce_retention(const RetentionRequest& request, Completion<Result<R
                                       .high_watermark = request.high_watermark,
                                       .now_ms = request.now_ms,
                                       .config = config_}};
+    ++jobs_;
     ports_.disk.submit({}, std::make_unique<RetentionJob>(std::move(plan), std::move(done)));
+}
+
+// The oldest segment is the first to go, whichever rule it is.
+std::int64_t Log::upkeep_due_ms(std::int64_t now_ms) const {
+    const auto& oldest = segments_.front();
+    if (segments_.size() == 1 && oldest.size == 0) return k_forever;
+    if (segments_.size() > 1 && segments_[1].base <= log_start_) return now_ms;
+    auto due = cleaning_due_ms(now_ms);
+    if (!config_.cleanup_delete) return due;
+    if (config_.retention_bytes >= 0 && size_bytes() - oldest.size >= config_.retention_bytes) return now_ms;
+    if (config_.retention_ms < 0) return due;
+    const auto newest_ms = oldest.max_timestamp >= 0 ? oldest.max_timestamp : oldest.modified_ms;
+    return std::min(due, after(newest_ms, config_.retention_ms));
 }
 
 void Log::retire_oldest(std::size_t count, std::int64_t now_ms, Completion<Result<RetiredFiles>> done) {

@@ -185,110 +185,6 @@ std::int64_t Log::roll_jitter_ms() const {
     return static_cast<std::int64_t>(Prng(seed).below(static_cast<std::uint64_t>(bound)));
 }
 
-// ---------------------------------------------------------------- flush, close
-
-class Log::FlushTask final : public FileTask {
-public:
-    struct Plan {
-        std::string directory;
-        Ref<SegmentFiles> segment;
-        Offset base;
-        IndexWrite tail;
-        Offset end;
-        std::vector<Offset> unsynced;  // closed segments that nobody fsynced yet
-        bool close = false;
-        bool is_settled = false;          // close, and nothing has changed
-        std::vector<std::byte> snapshot;  // with close
-        std::vector<EpochStart> epochs;   // with close
-        LogMark mark{};                   // with close
-    };
-    FlushTask(Plan plan, Completion<Status> done) : plan_(std::move(plan)), done_(std::move(done)) {}
-
-    bool is_last() const override { return plan_.close; }
-    Status run(io::FileSystem& files) override {
-        if (plan_.is_settled) {
-            plan_.segment->close();
-            return {};
-        }
-        TRY_STATUS(write_index_tail(*plan_.segment, files, plan_.tail));
-        for (const auto base : plan_.unsynced) {
-            TRY_STATUS(sync_closed_segment(files, segment_path(plan_.directory, base, "")));
-        }
-        TRY_STATUS(sync_segment(*plan_.segment, files));
-        if (!plan_.close) return {};
-        const auto index = TRY(plan_.segment->open_index(files));
-        plan_.mark.last_index_position = TRY(last_index_position(*index, plan_.mark));
-        plan_.segment->close();
-        TRY_STATUS(write_snapshot(files, plan_.directory, plan_.end, plan_.snapshot, true));
-        return write_files_atomically(files, {epochs_file(plan_.directory, plan_.epochs)});
-    }
-    void complete(WriteClient* client, const Status& outcome) override {
-        if (client != nullptr && outcome) {
-            auto& log = *static_cast<Log*>(client);
-            log.on_index_written(plan_.base, plan_.segment, plan_.tail);
-            if (!log.truncating_) log.on_flushed(plan_.unsynced, plan_.end);
-            if (plan_.close && !plan_.is_settled) log.mark_ = plan_.mark;
-        }
-        done_(outcome);
-    }
-
-private:
-    Plan plan_;
-    Completion<Status> done_;
-};
-
-void Log::on_flushed(const std::vector<Offset>& segments, Offset end) {
-    std::erase_if(unsynced_segments_,
-                  [&](Offset base) { return std::ranges::find(segments, base) != segments.end(); });
-    recovery_point_ = std::max(recovery_point_, end);
-}
-
-void Log::flush(Completion<Status> done) {
-    const auto& segment = segments_.back();
-    FlushTask::Plan plan{.directory = directory_,
-                         .segment = files_,
-                         .base = segment.base,
-                         .tail = index_tail_.take(segment.base, segment.index_entries, segment.time_entries),
-                         .end = log_end_,
-                         .unsynced = unsynced_segments_};
-    ports_.writer->queue(client_, std::make_unique<FlushTask>(std::move(plan), std::move(done)));
-}
-
-void Log::close(Completion<Status> done) {
-    ASSERT(!closed_);
-    closed_ = true;
-    if (truncating_)
-        close_when_cut_ = std::move(done);
-    else
-        queue_close(std::move(done));
-}
-
-void Log::on_cut(const Status& outcome) {
-    if (!close_when_cut_) return;
-    auto done = std::move(*std::exchange(close_when_cut_, std::nullopt));
-    if (!outcome) return done(outcome);
-    queue_close(std::move(done));
-}
-
-void Log::queue_close(Completion<Status> done) {
-    const auto& segment = segments_.back();
-    if (const auto closing = active_.rule.closing_entry(); closing && !is_settled())
-        index_tail_.add_closing(*closing);
-    const auto mark = mark_of_end();
-    FlushTask::Plan plan{.directory = directory_,
-                         .segment = files_,
-                         .base = segment.base,
-                         .tail = index_tail_.take(segment.base, segment.index_entries, segment.time_entries),
-                         .end = log_end_,
-                         .unsynced = unsynced_segments_,
-                         .close = true,
-                         .is_settled = is_settled(),
-                         .snapshot = producers_.encode_snapshot(),
-                         .epochs = epochs_.entries(),
-                         .mark = mark};
-    ports_.writer->queue(client_, std::make_unique<FlushTask>(std::move(plan), std::move(done)));
-}
-
 // ---------------------------------------------------------------- aborted transactions
 
 // In its place before the marker itself, so that whoever finds the marker durable finds the entry.
@@ -332,6 +228,7 @@ private:
 };
 
 void Log::queue_epochs() {
+    epochs_wait_ = false;
     if (failed_ || config_.epochs_are_derived) return;
     ports_.writer->queue(client_, std::make_unique<EpochTask>(epochs_file(directory_, epochs_.entries())));
 }

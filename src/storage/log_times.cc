@@ -31,6 +31,7 @@ public:
     }
     void complete() override {
         auto* log = static_cast<Log*>(plan_.writer->find(plan_.client));
+        if (log != nullptr) --log->jobs_;
         if (log != nullptr && !log->closed_ && log->layout_ != plan_.layout)
             return log->offset_for_timestamp(plan_.timestamp, plan_.upper_bound, std::move(done_));
         if (result_ && result_->offset >= plan_.upper_bound) result_ = TimestampOffset{};
@@ -143,6 +144,7 @@ void Log::offset_for_timestamp(std::int64_t timestamp, Offset upper_bound,
                             .timestamp = timestamp,
                             .log_start = log_start_,
                             .upper_bound = upper_bound};
+    ++jobs_;
     ports_.disk.submit({}, std::make_unique<TimestampJob>(std::move(plan), std::move(done)));
 }
 

@@ -40,6 +40,7 @@ private:
     Status settle_offsets();
     Status settle_epochs();
     Status settle_folder();
+    bool is_settled() const;
     Status check_txn_indexes();
     void rebuild_txn_indexes_from(Offset base);
     std::size_t first_to_recover() const;
@@ -282,8 +283,10 @@ Status Loader::settle_epochs() {
                           log_.report.bytes_truncated == 0 && !request_.truncate_to;
     if (!is_begun) log_.epochs.truncate_from_end(log_.log_end_offset);
     log_.epochs.truncate_from_start(log_.log_start_offset);
+    if (is_made_ && request_.led_in) log_.epochs.assign(*request_.led_in, log_.log_end_offset);
     const auto path = join_path(request_.directory, k_epoch_file);
-    if (log_.epochs.entries() == stored_epochs_ && files_.stat(path)) return {};
+    const bool is_needed = !request_.config.epochs_are_derived && log_.epochs.entries() != stored_epochs_;
+    if (!is_needed && files_.stat(path)) return {};
     new_files_.push_back(epochs_file(request_.directory, log_.epochs.entries()));
     return {};
 }
@@ -292,6 +295,14 @@ Status Loader::settle_epochs() {
 Status Loader::settle_folder() {
     if (!new_files_.empty()) return write_files_atomically(files_, new_files_);
     return folder_changed_ ? files_.sync_directory(request_.directory) : Status{};
+}
+
+// Everything that a close would leave here is here, and durable.
+bool Loader::is_settled() const {
+    if (!request_.clean || request_.truncate_to || txn_indexes_from_) return false;
+    if (log_.report.segments_recovered > 0 || log_.report.indexes_rebuilt > 0) return false;
+    return log_.producers.entries().empty() ||
+           files_.stat(segment_path(request_.directory, log_.log_end_offset, k_snapshot_extension));
 }
 
 void Loader::rebuild_txn_indexes_from(Offset base) {
@@ -341,6 +352,7 @@ Result<LoadedLog> Loader::load() {
                                     .now_ms = request_.now_ms,
                                     .expiration_ms = request_.config.producer_id_expiration_ms}));
     TRY_STATUS(settle_folder());
+    log_.is_settled = is_settled();
     return std::move(log_);
 }
 

@@ -30,7 +30,10 @@ struct LoadRequest {
     std::optional<Uuid> topic_id;  // what the metadata says; another one on disk is inconsistent_topic_id
     std::optional<Offset> truncate_to;  // after the load, drop what ends at or after it; synced
     bool truncate_fully = false;        // drop everything; the log starts at truncate_to
-    std::int64_t now_ms = 0;            // wall clock, for expiry of producers
+    // Of a log that is made: the epoch in which it is about to be led, so that one fsync does for all its
+    // files.
+    std::optional<LeaderEpoch> led_in;
+    std::int64_t now_ms = 0;  // wall clock, for expiry of producers
     LogConfig config;
 };
 
@@ -55,6 +58,7 @@ struct LoadedLog {
     Offset recovery_point;
     std::optional<LogMark> mark;  // the one of the request, when it was good
     Offset last_mark_end;         // its end, good or not
+    bool is_settled = false;      // closed in order by whoever had it last, and nothing had to be done since
     RecoveryReport report;
 };
 
