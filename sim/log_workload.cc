@@ -92,6 +92,8 @@ private:
     void schedule();
     void work();
     void checkpoint();
+    bool let_go();
+    void on_let_go(const Status& closed);
     void close();
     void append(std::size_t producer, const LogProducer::Batch& batch);
     void append_marker(std::size_t producer, const LogProducer::Marker& marker);
@@ -128,6 +130,12 @@ private:
     storage::Trash trash_{ports_.clock, ports_.executor, ports_.disk};
     bool is_cleaning_ = false;
     bool must_send_again_ = false;
+    bool is_let_go_ = false;  // closed, and being loaded again
+    bool is_sound_ = false;   // in order
+    // What this process remembers of it.
+    storage::ProducerState known_producers_;
+    Offset known_recovery_point_;
+    std::optional<storage::LogMark> known_mark_;
     std::size_t under_way_ = 0;  // reads and retention
     bool is_stopping_ = false;
     bool is_closing_ = false;
@@ -146,14 +154,16 @@ private:
     Result<storage::LoadedLog> load(io::FileSystem& files) {
         TRY_STATUS(files.make_directories("/data"));
         TRY_STATUS(files.sync_directory("/"));
+        const bool is_let_go = server_.is_let_go_;
+        auto& stage = server_.stage_;
         storage::LoadRequest request;
         request.directory = k_directory;
-        request.create = true;
+        request.create = !is_let_go;
         request.topic_id = Uuid{1, 2};
         request.now_ms = server_.ports_.clock.wall_clock_ms();
-        request.recovery_point = server_.stage_.recovery_point;
-        request.mark = server_.stage_.mark;
-        request.clean = std::exchange(server_.stage_.was_clean, false);
+        request.recovery_point = is_let_go ? server_.known_recovery_point_ : stage.recovery_point;
+        request.mark = is_let_go ? server_.known_mark_ : stage.mark;
+        request.clean = is_let_go ? server_.is_sound_ : std::exchange(stage.was_clean, false);
         request.config = config();
         return storage::load_log(files, request);
     }
@@ -177,7 +187,8 @@ void LogServer::on_loaded(Result<storage::LoadedLog> loaded) {
         return;
     }
     if (!loaded) return stop_at("loading the log failed", loaded.error());
-    writer_ = make_ref<storage::DirWriter>("/data", ports_.executor, ports_.disk, *this);
+    if (std::exchange(is_let_go_, false)) loaded->producers.adopt_windows(known_producers_);
+    if (!writer_) writer_ = make_ref<storage::DirWriter>("/data", ports_.executor, ports_.disk, *this);
     log_ = std::make_unique<storage::Log>(
         *std::move(loaded), config(), storage::LogPorts{writer_, tail_, ports_.disk, decompressor_}, *this);
     log_->assign_leader_epoch(k_epoch);
@@ -307,13 +318,14 @@ void LogServer::schedule() {
     const auto pause = Duration::micros(prng_.between(100, 100'000));
     ports_.executor.call_at(ports_.clock.now() + pause, [this] {
         work();
-        schedule();
+        if (!is_let_go_) schedule();
     });
 }
 
 void LogServer::work() {
     if (std::exchange(must_send_again_, false)) send_again();
     if (is_stopping_) return close();
+    if (prng_.chance(1, 15) && let_go()) return;
     if (prng_.chance(1, 100)) retain();
     if (prng_.chance(1, 50)) start_cleaning();
     if (prng_.chance(1, 10)) read_committed_somewhere();
@@ -328,6 +340,32 @@ void LogServer::work() {
         append_marker(index, *marker);
     stage_.idle = std::ranges::all_of(stage_.producers, &LogProducer::is_idle);
     if (stage_.idle && log_->first_unstable_offset()) stage_.world.fail("a transaction hangs");
+}
+
+// As a partition that nobody uses: closed, then loaded again by the same process. Some producers have not
+// heard what became of their batches, and send them again.
+bool LogServer::let_go() {
+    if (is_cleaning_ || under_way_ > 0 || !log_->is_at_rest()) return false;
+    REACHED("sim_log_let_go");
+    is_let_go_ = true;
+    if (prng_.chance(1, 2)) must_send_again_ = true;
+    log_->close([this](const Status& closed) { on_let_go(closed); }, storage::Log::Closing::in_background);
+    return true;
+}
+
+// The log is calling: it goes in a turn of its own.
+void LogServer::on_let_go(const Status& closed) {
+    if (!closed && !io::is_passing(closed.error()))
+        return stop_at("letting the log go failed", closed.error());
+    is_sound_ = closed.has_value();
+    if (prng_.chance(1, 2)) checkpoint();
+    ports_.executor.post([this] {
+        known_producers_ = log_->producers();
+        known_recovery_point_ = log_->recovery_point();
+        known_mark_ = log_->mark();
+        log_.reset();
+        load();
+    });
 }
 
 // The files of marks and of recovery points take their names one after the other.

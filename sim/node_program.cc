@@ -56,9 +56,13 @@ Result<node::NodeConfig> simulated_node_config(const std::string& host, std::uin
     set("group.consumer.assignment.interval.ms", prng.chance(1, 2) ? "0" : "1000");
     set("max.incremental.fetch.session.cache.slots", "3");
     set("gregor.memory.bytes", "33554432");  // the smallest
-    set("max.connections", "200");           // so that connections are counted
+    set("gregor.partition.idle.ms", std::to_string(1 + prng.below(prng.chance(1, 2) ? 30 : 3'000)));
+    set("max.connections", "200");  // so that connections are counted
     set("transaction.state.log.num.partitions", std::to_string(1 + prng.below(3)));
-    return node::make_config(TRY(node::Settings::make("", properties)));
+    auto settings = TRY(node::Settings::make("", properties));
+    auto config = TRY(node::make_config(std::move(settings)));
+    config.mark_bytes = prng.between(500, 20'000);
+    return config;
 }
 
 Result<node::NodeConfig> simulated_controller_config(const std::string& host, Prng& prng) {

@@ -31,8 +31,9 @@ struct NodeConfig {
     std::string inter_broker_listener;
     storage::LogDirsConfig log_dirs;
     storage::Durability durability = storage::Durability::disk;
-    std::uint32_t shards = 0;         // 0: one a CPU
-    std::uint64_t machine_bytes = 0;  // of memory, as the machine says; 0: unknown
+    std::int64_t mark_bytes = storage::LogConfig{}.mark_bytes;  // nobody has to choose it but tests
+    std::uint32_t shards = 0;                                   // 0: one a CPU
+    std::uint64_t machine_bytes = 0;                            // of memory, as the machine says; 0: unknown
     MetadataLogLimits metadata_log;
     raft::SnapshotLimits snapshots;
     metadata::AutoTopicSettings auto_topics;

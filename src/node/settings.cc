@@ -40,10 +40,16 @@ bool is_memory_size(std::string_view value) {
     return bytes && (*bytes == 0 || *bytes >= k_min);
 }
 
+bool is_pause(std::string_view value) {
+    const auto span_ms = parse_int(value);
+    return span_ms && *span_ms > 0;
+}
+
 constexpr auto k_own_keys = std::to_array<OwnKey>({
     {"gregor.ack.durability", "disk", "disk or page_cache", is_durability},
     {"gregor.disk.reserve.bytes", "268435456", "a number from 0 (none)", is_size},
     {"gregor.memory.bytes", "0", "0 (half of the memory there is) or at least 33554432", is_memory_size},
+    {"gregor.partition.idle.ms", "60000", "a number from 1", is_pause},
     {"gregor.shards", "0", "a number from 0 (one a CPU) to 256", is_shard_count},
 });
 

@@ -87,7 +87,9 @@ replication::ReplicaShardConfig replica_config(const NodeConfig& config, const M
             .disk_reserve_bytes = config.settings.number("gregor.disk.reserve.bytes"),
             .initial_task_delay = duration("log.initial.task.delay.ms"),
             .retention_check_interval = duration("log.retention.check.interval.ms"),
-            .producer_expiration_interval = duration("producer.id.expiration.check.interval.ms")};
+            .producer_expiration_interval = duration("producer.id.expiration.check.interval.ms"),
+            .idle_partition_after = duration("gregor.partition.idle.ms"),
+            .mark_bytes = config.mark_bytes};
 }
 
 server::FetchSessions::Config session_config(const server::ServerConfig& server,

@@ -173,6 +173,17 @@ void Partition::watch(const FetchWatch& watch) {
     watches_.insert_or_assign({watch.home, watch.fetch}, watch);
 }
 
+bool Partition::is_at_rest() const {
+    const bool is_waited_for =
+        !watches_.empty() || !waiting_for_commit_.empty() || !waiting_for_written_.empty();
+    return closed_ != ErrorCode::kafka_storage_error && !is_waited_for && log_->is_at_rest();
+}
+
+void Partition::resume(Offset high_watermark) {
+    high_watermark_ = std::min(high_watermark, log_->log_end_offset());
+    log_->on_high_watermark(high_watermark_);
+}
+
 void Partition::unwatch(ShardId home, std::uint64_t fetch) { watches_.erase({home, fetch}); }
 
 void Partition::close(ErrorCode error) {

@@ -45,6 +45,7 @@ public:
     virtual void on_progress(Partition& partition) = 0;  // something that a checkpoint should know
     // What it had appended last found no room, and was cut off.
     virtual void on_taken_back(Partition& partition) = 0;
+    virtual void on_marked(Partition& partition) = 0;
 };
 
 // Leadership as the shard read it from the image.
@@ -96,6 +97,11 @@ public:
     std::optional<FetchOutcome> refuse_fetch(const PartitionFetch& fetch, Isolation isolation) const;
     FetchOutcome describe_read(Isolation isolation) const;  // offsets filled in, no records
 
+    // Nobody waits here, and nothing is under way.
+    bool is_at_rest() const;
+    // It was loaded before, and was committed up to there.
+    void resume(Offset high_watermark);
+
     // Registers the watch, or fires it at once when there already is more than it has seen.
     void watch(const FetchWatch& watch);
     void unwatch(ShardId home, std::uint64_t fetch);
@@ -108,6 +114,7 @@ public:
     void on_durable(Offset durable_end) override;
     void on_failed(const Error& why) override;
     void on_taken_back(Offset end) override;
+    void on_marked() override { observer_.on_marked(*this); }
 
     void check_invariants() const;
 

@@ -1,5 +1,7 @@
 #include "replication/replica_shard.h"
 
+#include <algorithm>
+
 #include "base/assert.h"
 #include "base/fault.h"
 #include "base/format.h"
@@ -10,6 +12,7 @@ namespace gregor::replication {
 namespace {
 
 constexpr auto k_retry_without_room = Duration::seconds(1);
+constexpr auto k_checkpoint_after_mark = Duration::seconds(1);
 
 }  // namespace
 
@@ -89,10 +92,22 @@ std::size_t ReplicaShard::max_batch_bytes(const TopicPartitionId& id) const {
 void ReplicaShard::on_progress(Partition& partition) {
     not_checkpointed_.insert(partition.id());
     if (partition.log().config().cleanup_compact) schedule_cleaning();
-    if (checkpoint_scheduled_ || stopped_) return;
-    checkpoint_scheduled_ = true;
-    ports_.executor.call_at(ports_.clock.now() + config_.checkpoint_interval, [this] {
-        checkpoint_scheduled_ = false;
+    schedule_checkpoint(config_.checkpoint_interval);
+}
+
+// Much was written: a start after a kill would have to look at all of it.
+void ReplicaShard::on_marked(Partition& partition) {
+    not_checkpointed_.insert(partition.id());
+    schedule_checkpoint(std::min(k_checkpoint_after_mark, config_.checkpoint_interval));
+}
+
+void ReplicaShard::schedule_checkpoint(Duration within) {
+    const auto due = ports_.clock.now() + within;
+    if (stopped_ || (checkpoint_due_ && *checkpoint_due_ <= due)) return;
+    if (checkpoint_due_) ports_.executor.cancel(checkpoint_timer_);
+    checkpoint_due_ = due;
+    checkpoint_timer_ = ports_.executor.call_at(due, [this] {
+        checkpoint_due_.reset();
         if (!stopped_) send_checkpoint();
     });
 }
@@ -111,6 +126,7 @@ CheckpointEntry ReplicaShard::checkpoint_entry(Partition& partition, const Slot&
 
 void ReplicaShard::send_checkpoint() {
     std::vector<CheckpointEntry> entries;
+    for (auto& [id, entry] : std::exchange(last_entries_, {})) entries.push_back(std::move(entry));
     for (const auto& id : std::exchange(not_checkpointed_, {})) {
         const auto slot = slots_.find(id);
         if (slot == slots_.end() || slot->second.partition == nullptr) continue;
@@ -158,6 +174,8 @@ void ReplicaShard::on_disk_error(const TopicPartitionId& id, const Error& why) {
 void ReplicaShard::check_invariants() const {
     for (const auto& [id, slot] : slots_) {
         ASSERT((slot.state == SlotState::loaded) == (slot.partition != nullptr));
+        ASSERT((slot.state == SlotState::loaded) == loaded_.contains(id));
+        ASSERT((slot.state == SlotState::letting_go) == letting_go_.contains(id));
         if (slot.partition != nullptr) slot.partition->check_invariants();
     }
     for (const auto& [id, wait] : append_waits_) ASSERT(wait.pending_count > 0);

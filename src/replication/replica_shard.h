@@ -26,6 +26,7 @@
 #include "replication/checkpointer.h"
 #include "replication/partition.h"
 #include "replication/tasks.h"
+#include "replication/topic_settings.h"
 #include "storage/dir_writer.h"
 #include "storage/folder_check.h"
 #include "storage/log_copy.h"
@@ -46,6 +47,8 @@ struct ReplicaShardConfig {
     Duration initial_task_delay = Duration::seconds(30);         // before the first round of upkeep
     Duration retention_check_interval = Duration::seconds(300);  // between rounds
     Duration producer_expiration_interval = Duration::seconds(600);
+    Duration idle_partition_after = Duration::seconds(60);  // unused for so long, it is let go
+    std::int64_t mark_bytes = storage::LogConfig{}.mark_bytes;
 };
 
 // Which shard owns a partition: the same for its log, its leader state and its coordinator shard.
@@ -144,6 +147,7 @@ public:
     void on_fetch_ready(const FetchWatch& watch) override;
     void on_progress(Partition& partition) override;
     void on_taken_back(Partition& partition) override;
+    void on_marked(Partition& partition) override;
     void on_directory_offline(const std::string& directory, const Error& why) override;
     void on_directory_has_room(const std::string& directory) override;
     void on_directory_lacks_room(const std::string& directory) override;
@@ -151,7 +155,17 @@ public:
     void check_invariants() const;
 
 private:
-    enum class SlotState : std::uint8_t { unloaded, loading, loaded, failed };
+    enum class SlotState : std::uint8_t { unloaded, loading, loaded, letting_go, failed };
+    // What a partition was when it was let go, as far as its files do not tell.
+    struct Remembered {
+        Offset high_watermark;
+        Offset log_start;
+        Offset recovery_point;
+        Offset clean_end;
+        std::optional<storage::LogMark> mark{};
+        storage::ProducerState producers{};  // a snapshot knows less of them
+        std::int64_t producer_expiration_ms = 0;
+    };
     struct Slot {
         std::unique_ptr<Partition> partition;
         std::uint32_t directory = 0;
@@ -159,7 +173,15 @@ private:
         bool has_folder = false;    // of its own; else the load makes one
         bool is_misplaced = false;  // its folder is not where the controller thinks, or it is another topic's
         bool is_unchecked = false;  // the start took it on trust: whoever serves from it looks at checksums
-        std::string deleted_topic;  // its name, once it is gone from the image: opened only to be removed
+        bool lacked_room = false;   // the last load did
+        bool was_loaded = false;    // by this process: what it remembers is newer than what the start found
+        bool is_sound = false;      // and was closed in order: the next load is as after a clean stop
+        bool was_used = false;      // since the last look at idle partitions
+        std::uint32_t holders = 0;  // who would not have it let go
+        LeaderEpoch start_epoch{};  // of its first offset, when it was let go
+        std::unique_ptr<Remembered> remembered;  // null: it is empty, and always was
+        std::int64_t upkeep_ms = 0;  // wall clock: before, there is nothing to do for one that is not loaded
+        std::string deleted_topic;   // its name, once it is gone from the image: opened only to be removed
     };
     // An append of a client that has no room in the writer's queue yet.
     struct QueuedAppend {
@@ -184,16 +206,15 @@ private:
         bool is_overtaken = false;                   // what was copied may have been taken back since
         std::optional<std::uint32_t> next_target{};  // once it has ended, one way or the other
     };
-    // How a log is opened again that was closed for a move.
-    struct Reload {
-        bool is_sound = false;  // in order
-        Offset recovery_point;
-        Offset log_start;
-        Offset clean_end;
+    // Loads that nobody waits for, a few at a time.
+    struct BackgroundLoads {
+        std::deque<TopicPartitionId> ids;
+        std::size_t in_flight = 0;
     };
     struct LoadWait {
+        std::vector<TopicPartitionId> partitions;  // which stay meanwhile
         std::size_t missing = 0;
-        io::Task task;
+        io::Task task{};
     };
     struct AppendWait {
         std::vector<AppendOutcome> outcomes;
@@ -219,7 +240,7 @@ private:
     void drop_partition(const std::string& topic, const TopicPartitionId& id);
     void remove_loaded(const TopicPartitionId& id, std::unique_ptr<Partition> partition);
     void apply_configs(const metadata::Changes& changes);
-    void update_config(Partition& partition);
+    void update_config(const TopicPartitionId& id, Slot& slot);
     void set_strays_aside();
     void set_aside(const std::string& directory, const storage::PartitionName& name);
     void make_slot(const TopicPartitionId& id, const storage::PartitionName& name,
@@ -262,26 +283,43 @@ private:
     void on_flushed_for_move(const TopicPartitionId& id, const Status& status);
     void close_flushed(const TopicPartitionId& id);
     void on_closed_for_move(const TopicPartitionId& id, const Status& status);
-    void remember_for_reload(const TopicPartitionId& id, bool is_sound);
     void on_copy_finished(const TopicPartitionId& id, std::unique_ptr<storage::LogCopy> copy,
                           const Result<bool>& outcome);
     void swap_for_move(const TopicPartitionId& id);
     void on_swapped(const TopicPartitionId& id, const std::string& condemned, const Status& status);
     void end_move(const TopicPartitionId& id, bool is_moved);
-    void bury(std::unique_ptr<Partition> partition);
     void report_gone(std::uint32_t directory, const storage::PartitionName& name);
     void resume_move(const TopicPartitionId& id);
     void discard_orphaned_futures();
     // replica_shard_loading.cc: opening and closing logs
     void start_load(const TopicPartitionId& id, Slot& slot);
+    const TopicSettings& settings_of(const std::string& topic) const;
     storage::LoadRequest load_request(const TopicPartitionId& id, const Slot& slot,
                                       const storage::PartitionName& name) const;
     void on_load_failed(const TopicPartitionId& id, const storage::PartitionName& name, const Error& why);
     void on_loaded(const TopicPartitionId& id, Result<storage::LoadedLog> loaded);
     bool must_wait_for_load(const TopicPartitionId& id) const;
     void finish_load_waits(const TopicPartitionId& id);
-    void load_next_of_all();
+    bool must_wait_for_folder(const TopicPartitionId& id, const Slot& slot) const;
+    void load_in_background(BackgroundLoads& loads, const TopicPartitionId& id);
+    void load_next(BackgroundLoads& loads);
+    std::optional<TopicPartitionId> next_to_load(BackgroundLoads& loads);
+    std::map<TopicPartitionId, Slot>::iterator next_slot(std::optional<TopicPartitionId>& cursor);
+    void wait_for_load(const std::vector<TopicPartitionId>& partitions, io::Task task);
+    void take_loaded(const TopicPartitionId& id, Slot& slot, std::unique_ptr<Partition> partition);
+    bool is_sound(const Slot& slot) const;
     void on_log_closed(const TopicPartitionId& id, const Status& status);
+    // replica_shard_idle.cc: partitions that nobody uses
+    std::vector<TopicPartitionId> hold(std::vector<TopicPartitionId> partitions);
+    void release(const std::vector<TopicPartitionId>& partitions);
+    void watch_for_idle();
+    void look_for_idle();
+    bool may_let_go(const TopicPartitionId& id, const Slot& slot) const;
+    void let_go_unless_used(const TopicPartitionId& id);
+    void let_go(const TopicPartitionId& id, Slot& slot);
+    void on_let_go(const TopicPartitionId& id, const Status& status);
+    void remember(Slot& slot, Partition& partition, bool is_sound) const;
+    void bury(std::unique_ptr<Partition> partition);
     // replica_shard_check.cc: what a start after a kill took on trust
     void check_next();
     void continue_check(const TopicPartitionId& id, std::unique_ptr<storage::FolderCheck> check);
@@ -300,6 +338,7 @@ private:
                      Completion<std::vector<FetchOutcome>> done);
     void list_loaded(const std::vector<OffsetLookup>& lookups,
                      Completion<std::vector<OffsetLookupOutcome>> done);
+    std::optional<OffsetLookupOutcome> remembered_end(const OffsetLookup& lookup) const;
     bool is_unchecked(const TopicPartitionId& id) const;
     EpochLookupOutcome end_offset_for(const EpochLookup& lookup);
     void delete_loaded(const std::vector<RecordDeletion>& deletions,
@@ -309,7 +348,7 @@ private:
     void start_upkeep();
     void start_retention_round();
     void continue_retention_round();
-    bool needs_retention(const TopicPartitionId& id, const Slot& slot) const;
+    bool needs_retention(const TopicPartitionId& id, Slot& slot) const;
     void retain(const TopicPartitionId& id);
     void on_retired(const TopicPartitionId& id, Result<storage::RetiredFiles> files);
     void throw_away(Partition& partition, storage::RetiredFiles files);
@@ -330,6 +369,7 @@ private:
     ErrorCode error_of_missing(const TopicPartitionId& id) const;
     storage::PartitionName name_of(const TopicPartitionId& id) const;
     CheckpointEntry checkpoint_entry(Partition& partition, const Slot& slot) const;
+    void schedule_checkpoint(Duration within);
     void send_checkpoint();
 
     io::ShardPorts ports_;
@@ -346,8 +386,13 @@ private:
     std::vector<Directory> directories_;
     Ref<const metadata::Image> image_;
     bool has_image_ = false;
+    mutable std::map<std::string, TopicSettings>
+        settings_;  // by topics with configs of their own; "" of others
     std::map<TopicPartitionId, Slot> slots_;
-    bool is_first_image_ = false;  // the one being applied: folders that are there belong to it
+    bool is_first_image_ = false;        // the one being applied: folders that are there belong to it
+    std::set<TopicPartitionId> loaded_;  // those slots
+    std::map<TopicPartitionId, std::unique_ptr<Partition>> letting_go_;
+    bool is_watching_for_idle_ = false;
     std::map<TopicPartitionId, std::unique_ptr<Partition>> removing_;
     std::vector<std::unique_ptr<Partition>> dead_;
     std::map<storage::PartitionName, std::set<TopicPartitionId>>
@@ -357,10 +402,13 @@ private:
     std::map<std::uint64_t, LoadWait> load_waits_;
     std::map<std::uint64_t, AppendWait> append_waits_;
     std::set<TopicPartitionId> not_checkpointed_;
-    bool checkpoint_scheduled_ = false;
+    std::map<TopicPartitionId, CheckpointEntry> last_entries_;  // of those that were let go since
+    std::optional<Instant> checkpoint_due_;
+    io::TimerId checkpoint_timer_;
     std::uint64_t next_wait_ = 1;
-    std::set<TopicPartitionId> to_load_;
-    std::size_t loads_in_flight_ = 0;
+    BackgroundLoads to_make_;
+    BackgroundLoads to_remove_;                             // loaded only to be removed
+    std::optional<TopicPartitionId> last_background_load_;  // they follow the order of the slots
     io::Task all_loaded_;
     std::optional<TopicPartitionId> last_checked_;  // in the order of the slots
     std::size_t checked_partitions_ = 0;
@@ -375,15 +423,16 @@ private:
     DirectoryAssigner assign_directories_ = [](const auto&, Completion<Status> done) { done({}); };
     std::map<TopicPartitionId, Move> moves_;
     std::map<TopicPartitionId, std::optional<std::uint32_t>> discards_;  // copies that go; who wants one then
-    std::map<TopicPartitionId, Reload> reloads_;
-    std::map<storage::PartitionName, std::uint32_t> preferred_;  // by those who do not exist yet
-    std::map<TopicPartitionId, std::uint32_t> planned_;          // of new ones of all shards
-    std::vector<DirectoryAssignment> unassigned_;                // to be told at the end of the turn
+    std::map<storage::PartitionName, std::uint32_t> preferred_;          // by those who do not exist yet
+    std::map<TopicPartitionId, std::uint32_t> planned_;                  // of new ones of all shards
+    std::vector<DirectoryAssignment> unassigned_;                        // to be told at the end of the turn
     // Copies that were under way when the node stopped: where to, and their folders.
     std::map<TopicPartitionId, std::pair<std::uint32_t, std::string>> futures_at_start_;
     storage::Trash trash_;
-    std::vector<TopicPartitionId> to_retain_;  // of the round under way, last one first
+    std::optional<TopicPartitionId> last_retained_;  // of the round under way, in the order of the slots
+    std::optional<TopicPartitionId> retaining_;
     bool is_retaining_ = false;
+    bool loaded_to_retain_ = false;  // the one under way
     bool cleaning_scheduled_ = false;
     std::optional<TopicPartitionId> cleaning_;               // the partition under way
     std::map<TopicPartitionId, Instant> uncleanable_until_;  // those that failed

@@ -59,12 +59,13 @@ void ReplicaShard::clean_next() {
 std::optional<TopicPartitionId> ReplicaShard::dirtiest() const {
     std::optional<TopicPartitionId> found;
     double most = -1;
-    for (const auto& [id, slot] : slots_) {
-        if (slot.partition == nullptr || moves_.contains(id)) continue;
+    for (const auto& id : loaded_) {
+        if (moves_.contains(id)) continue;
+        auto& partition = *slots_.find(id)->second.partition;
         const auto failed = uncleanable_until_.find(id);
         if (failed != uncleanable_until_.end() && failed->second > ports_.clock.now()) continue;
-        const auto state = slot.partition->log().cleanability(
-            {.high_watermark = slot.partition->high_watermark(), .now_ms = ports_.clock.wall_clock_ms()});
+        const auto state = partition.log().cleanability(
+            {.high_watermark = partition.high_watermark(), .now_ms = ports_.clock.wall_clock_ms()});
         if (!state.is_worth_it || state.ratio() <= most) continue;
         most = state.ratio();
         found = id;

@@ -8,7 +8,6 @@
 #include "base/format.h"
 #include "base/log.h"
 #include "replication/replica_shard.h"
-#include "replication/topic_settings.h"
 
 namespace gregor::replication {
 
@@ -68,6 +67,7 @@ private:
 void ReplicaShard::on_image(Ref<const metadata::Image> image, const metadata::Changes& changes) {
     if (closing_) return;
     image_ = std::move(image);
+    settings_.clear();
     is_first_image_ = !std::exchange(has_image_, true);
     if (is_first_image_) {
         set_strays_aside();
@@ -138,7 +138,9 @@ void ReplicaShard::on_old_folder_gone(const TopicPartitionId& id, const Status& 
     }
     auto& made = slot->second;
     const auto& deleted = made.deleted_topic;
-    made.has_folder = made.is_unchecked = made.is_misplaced = false;  // whatever became of it, it is not ours
+    // Whatever became of it, it is not ours.
+    made.has_folder = made.is_unchecked = made.is_misplaced = made.was_loaded = false;
+    made.remembered.reset();
     if (!status)
         return on_load_failed(id, {deleted.empty() ? name_of(id).topic : deleted, id.partition},
                               status.error());
@@ -164,7 +166,7 @@ void ReplicaShard::make_slot(const TopicPartitionId& id, const storage::Partitio
     slot.directory = found ? static_cast<std::uint32_t>(*found) : choose_directory(id, partition);
     slot.is_misplaced = found && home && *home != slot.directory;
     if (!slot.is_misplaced) assign_if_needed(id, partition, slot.directory);
-    if (!slot.has_folder || slot.is_misplaced) start_load(id, slot);  // new: its folder is made now
+    if (!slot.has_folder || slot.is_misplaced) load_in_background(to_make_, id);  // new: its folder is made
     resume_move(id);
 }
 
@@ -184,9 +186,7 @@ void ReplicaShard::apply_partition(const metadata::Topic& topic, PartitionIndex 
 
 Leadership ReplicaShard::leadership_of(const metadata::Topic& topic,
                                        const metadata::Partition& partition) const {
-    const auto settings =
-        topic_settings(*image_, topic.name, config_.broker_id, broker_configs_, config_.durability);
-    const auto min_isr = static_cast<std::size_t>(std::max(settings.min_insync_replicas, 1));
+    const auto min_isr = static_cast<std::size_t>(std::max(settings_of(topic.name).min_insync_replicas, 1));
     return {partition.leader, partition.leader_epoch, partition.isr,
             std::min(min_isr, partition.replicas.size())};
 }
@@ -197,16 +197,19 @@ void ReplicaShard::drop_partition(const std::string& topic, const TopicPartition
     auto& slot = found->second;
     leadership_.on_not_led_here(topic, id);
     not_checkpointed_.erase(id);
+    last_entries_.erase(id);
     if (const auto move = moves_.find(id); move != moves_.end() && move->second.partition != nullptr) {
         slot.deleted_topic = topic;  // goes when it is open again, wherever that is
         return;
     }
     if (slot.state == SlotState::loaded) {
         auto partition = std::move(slot.partition);
+        loaded_.erase(id);
         slots_.erase(found);
         return remove_loaded(id, std::move(partition));
     }
-    if (slot.state == SlotState::failed || directories_[slot.directory].failed) {
+    const bool is_closing = slot.state == SlotState::letting_go;
+    if (slot.state == SlotState::failed || (directories_[slot.directory].failed && !is_closing)) {
         set_aside(path_of(slot), {topic, id.partition});  // whatever made it fail
         slots_.erase(found);
         return;
@@ -216,9 +219,13 @@ void ReplicaShard::drop_partition(const std::string& topic, const TopicPartition
         free_folder({topic, id.partition});
         return finish_load_waits(id);
     }
+    if (slot.state == SlotState::unloaded && !slot.has_folder && !slot.lacked_room) {  // nobody has begun
+        slots_.erase(found);
+        return free_folder({topic, id.partition});
+    }
     // Its files are removed through the log, so that whatever a load has begun is over when they go.
     slot.deleted_topic = topic;
-    if (slot.state == SlotState::unloaded) start_load(id, slot);
+    if (slot.state == SlotState::unloaded) load_in_background(to_remove_, id);
 }
 
 // True when the partition was still waiting, and so has no files of its own.
@@ -284,25 +291,30 @@ bool ReplicaShard::is_folder_busy(const storage::PartitionName& name) const {
 }
 
 void ReplicaShard::apply_configs(const metadata::Changes& changes) {
-    const bool broker_changed = std::ranges::any_of(changes.configs, [](const auto& resource) {
+    const auto is_broker = [](const auto& resource) {
         return resource.type == metadata::ConfigResourceType::broker;
-    });
-    for (auto& [id, slot] : slots_) {
-        if (changes.configs.empty()) return;
-        if (slot.partition == nullptr) continue;
-        const metadata::ConfigResource own{metadata::ConfigResourceType::topic, slot.partition->topic()};
-        if (broker_changed || changes.configs.contains(own)) update_config(*slot.partition);
+    };
+    if (std::ranges::any_of(changes.configs, is_broker)) {
+        for (auto& [id, slot] : slots_) update_config(id, slot);
+        return;
+    }
+    for (const auto& resource : changes.configs) {
+        const auto* topic =
+            resource.type == metadata::ConfigResourceType::topic ? image_->topic(resource.name) : nullptr;
+        if (topic == nullptr) continue;
+        auto slot = slots_.lower_bound({topic->id, PartitionIndex{0}});
+        for (; slot != slots_.end() && slot->first.topic_id == topic->id; ++slot)
+            update_config(slot->first, slot->second);
     }
 }
 
-void ReplicaShard::update_config(Partition& partition) {
-    const auto* topic = image_->topic(partition.id().topic_id);
-    if (topic == nullptr) return;
-    const auto settings =
-        topic_settings(*image_, topic->name, config_.broker_id, broker_configs_, config_.durability);
-    partition.log().update_config(settings.log);
-    if (const auto* entry = topic->partitions.find(partition.id().partition))
-        partition.lead(leadership_of(*topic, *entry));
+void ReplicaShard::update_config(const TopicPartitionId& id, Slot& slot) {
+    slot.upkeep_ms = 0;  // what there is to do for it is not known any more
+    const auto* topic = image_->topic(id.topic_id);
+    if (slot.partition == nullptr || topic == nullptr) return;
+    slot.partition->log().update_config(settings_of(topic->name).log);
+    if (const auto* entry = topic->partitions.find(id.partition))
+        slot.partition->lead(leadership_of(*topic, *entry));
 }
 
 }  // namespace gregor::replication

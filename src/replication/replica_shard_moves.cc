@@ -232,6 +232,7 @@ void ReplicaShard::close_for_move(const TopicPartitionId& id) {
     auto& slot = slots_.find(id)->second;
     auto& move = moves_.find(id)->second;
     slot.state = SlotState::loading;
+    loaded_.erase(id);
     move.partition = std::move(slot.partition);
     not_checkpointed_.erase(id);
     REACHED("partition_closed_for_a_move");
@@ -257,18 +258,12 @@ void ReplicaShard::close_flushed(const TopicPartitionId& id) {
 void ReplicaShard::on_closed_for_move(const TopicPartitionId& id, const Status& status) {
     if (stopped_) return;
     auto& move = moves_.find(id)->second;
-    remember_for_reload(id, status.has_value());
+    auto& slot = slots_.find(id)->second;
+    remember(slot, *move.partition, status.has_value());
+    last_entries_[id] = checkpoint_entry(*move.partition, slot);
     if (!status || move.is_overtaken) return end_move(id, false);
     const auto lane = directories_[move.target].writer->background_lane();
     ports_.disk.submit(lane, std::make_unique<CopyJob>(*this, id, std::move(move.copy), true));
-}
-
-void ReplicaShard::remember_for_reload(const TopicPartitionId& id, bool is_sound) {
-    const auto& log = moves_.find(id)->second.partition->log();
-    reloads_[id] = {.is_sound = is_sound,
-                    .recovery_point = log.recovery_point(),
-                    .log_start = log.log_start_offset(),
-                    .clean_end = log.clean_end()};
 }
 
 void ReplicaShard::on_copy_finished(const TopicPartitionId& id, std::unique_ptr<storage::LogCopy> copy,
@@ -326,6 +321,8 @@ void ReplicaShard::end_move(const TopicPartitionId& id, bool is_moved) {
     if (is_moved) {
         report_gone(slot.directory, move.name);
         slot.directory = move.target;
+        if (const auto entry = last_entries_.find(id); entry != last_entries_.end())
+            entry->second.directory = directories_[slot.directory].index;
         LOG_INFO("partition_moved", move.name.to_string(), path_of(slot));
     } else {
         discard(move.future, id, move.next_target);
@@ -336,12 +333,6 @@ void ReplicaShard::end_move(const TopicPartitionId& id, bool is_moved) {
     }
     start_load(id, slot);
     if (is_moved) start_next_move(id, move.next_target);
-}
-
-// Its log may be calling us: it goes in a later turn.
-void ReplicaShard::bury(std::unique_ptr<Partition> partition) {
-    dead_.push_back(std::move(partition));
-    ports_.executor.post([this] { dead_.clear(); });
 }
 
 void ReplicaShard::report_gone(std::uint32_t directory, const storage::PartitionName& name) {

@@ -18,6 +18,12 @@ std::vector<TopicPartitionId> ids_of(const std::vector<Request>& requests) {
     return ids;
 }
 
+bool is_of_an_end(const OffsetLookup& lookup) {
+    return lookup.timestamp == storage::k_latest_timestamp ||
+           lookup.timestamp == storage::k_earliest_timestamp ||
+           lookup.timestamp == storage::k_earliest_local_timestamp;
+}
+
 // What only the disk knows by that name is a storage error to everybody else.
 ErrorCode code_for_client(const Error& error) {
     return io::is_passing(error) ? ErrorCode::kafka_storage_error : error.code;
@@ -99,7 +105,8 @@ void ReplicaShard::append_now(const PartitionAppend& append, const AppendOptions
     ASSERT(wait != append_waits_.end());
     auto* partition = find(append.partition);
     const auto slot = slots_.find(append.partition);
-    if (slot != slots_.end() && slot->second.state == SlotState::loading) {  // on its way elsewhere since
+    const auto state = slot == slots_.end() ? SlotState::failed : slot->second.state;
+    if (state == SlotState::loading || state == SlotState::letting_go) {  // on its way elsewhere since
         return when_loaded({append.partition},
                            [this, append, options, ticket] { append_one(append, options, ticket); });
     }
@@ -164,6 +171,7 @@ struct ReplicaShard::ReadGather final : RefCounted {
         while (outcomes.size() < fetches.size()) {
             if (!read_next()) return;  // on_read comes back here
         }
+        shard.release(held);
         done(std::move(outcomes));
     }
 
@@ -214,6 +222,7 @@ struct ReplicaShard::ReadGather final : RefCounted {
 
     ReplicaShard& shard;
     std::vector<PartitionFetch> fetches;
+    std::vector<TopicPartitionId> held{};
     FetchOptions options;
     Completion<std::vector<FetchOutcome>> done;
     std::size_t left;
@@ -232,6 +241,7 @@ void ReplicaShard::read(std::vector<PartitionFetch> fetches, FetchOptions option
                         Completion<std::vector<FetchOutcome>> done) {
     const auto ids = ids_of(fetches);
     auto gather = make_ref<ReadGather>(*this, std::move(fetches), options, std::move(done));
+    gather->held = hold(ids);
     when_loaded(ids, [gather = std::move(gather)] { gather->run(); });
 }
 
@@ -275,12 +285,39 @@ struct ReplicaShard::LookupGather final : RefCounted {
     Completion<std::vector<OffsetLookupOutcome>> done;
 };
 
+// Whoever watches over a cluster asks for both ends of every partition all the time: that is no use, and one
+// that was let go is not opened for it.
 void ReplicaShard::list_offsets(std::vector<OffsetLookup> lookups,
                                 Completion<std::vector<OffsetLookupOutcome>> done) {
-    const auto ids = ids_of(lookups);
-    when_loaded(ids, [this, lookups = std::move(lookups), done = std::move(done)]() mutable {
+    std::vector<TopicPartitionId> ids;
+    for (const auto& lookup : lookups) {
+        if (remembered_end(lookup)) continue;
+        ids.push_back(lookup.partition);
+        const auto slot = slots_.find(lookup.partition);
+        if (slot != slots_.end() && !is_of_an_end(lookup)) slot->second.was_used = true;
+    }
+    wait_for_load(ids, [this, lookups = std::move(lookups), done = std::move(done)]() mutable {
         list_loaded(lookups, std::move(done));
     });
+}
+
+std::optional<OffsetLookupOutcome> ReplicaShard::remembered_end(const OffsetLookup& lookup) const {
+    const auto found = slots_.find(lookup.partition);
+    if (found == slots_.end() || !is_of_an_end(lookup) || closing_) return std::nullopt;
+    const auto& slot = found->second;
+    const bool is_known = slot.state == SlotState::unloaded && slot.was_loaded && slot.is_sound;
+    const auto* partition = image_->partition(lookup.partition.topic_id, lookup.partition.partition);
+    if (!is_known || partition == nullptr || directories_[slot.directory].failed) return std::nullopt;
+    const bool is_led = partition->leader == config_.broker_id;
+    const bool is_current = lookup.current_leader_epoch == k_no_leader_epoch ||
+                            lookup.current_leader_epoch == partition->leader_epoch;
+    if (!is_led || !is_current) return std::nullopt;
+    const auto* known = slot.remembered.get();
+    if (lookup.timestamp == storage::k_latest_timestamp)
+        return OffsetLookupOutcome{.offset = known == nullptr ? Offset{0} : known->high_watermark,
+                                   .leader_epoch = partition->leader_epoch};
+    return OffsetLookupOutcome{.offset = known == nullptr ? Offset{0} : known->log_start,
+                               .leader_epoch = slot.start_epoch};
 }
 
 void ReplicaShard::list_loaded(const std::vector<OffsetLookup>& lookups,
@@ -292,7 +329,8 @@ void ReplicaShard::list_loaded(const std::vector<OffsetLookup>& lookups,
         const auto& lookup = lookups[i];
         auto* partition = find(lookup.partition);
         if (partition == nullptr) {
-            gather->set(i, {.error = error_of_missing(lookup.partition)});
+            const auto end = remembered_end(lookup);
+            gather->set(i, end ? *end : OffsetLookupOutcome{.error = error_of_missing(lookup.partition)});
             continue;
         }
         if (const auto error = partition->check_leader(lookup.current_leader_epoch);

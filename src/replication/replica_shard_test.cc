@@ -103,6 +103,78 @@ TEST_P(ReplicaShardOver, ATopicDeletedWhileItWaitsForAFolder) {
     EXPECT_EQ(base_of(last), 0);
 }
 
+TEST(ReplicaShard, FoldersAreMadeAndRemovedAFewAtATime) {
+    World world;
+    const auto topic = world.add_topic("t", 10);
+    world.publish();
+    world.settle_but_disks();
+    EXPECT_EQ(world.disk_jobs(), 2U);
+    auto& append = world.append(topic, 9);  // whoever needs one does not wait for the others
+    world.settle_but_disks();
+    EXPECT_EQ(world.disk_jobs(), 3U);
+    while (!append.is_there()) {
+        world.run_disk_job();
+        world.settle_but_disks();
+    }
+    EXPECT_EQ(error_of(append), ErrorCode::none);
+    EXPECT_FALSE(world.files.directories.contains("/data/t-8"));
+    world.settle();
+    for (std::int32_t i = 0; i < 10; ++i)
+        EXPECT_TRUE(world.files.directories.contains(fmt::format("/data/t-{}", i)));
+    world.crash();
+    world.start();
+    world.publish_all();
+    world.settle();
+    world.delete_topic("t");
+    world.publish();
+    world.settle_but_disks();
+    EXPECT_LE(world.disk_jobs(), 3U);  // with what the checkpoints have to write
+    world.settle();
+    for (const auto& directory : world.files.directories)
+        EXPECT_FALSE(directory.starts_with("/data/t-")) << directory;
+}
+
+// Two that wait for the folders of older topics of their names do not hold up the removal of those.
+TEST(ReplicaShard, ManyTopicsAreDeletedAndMadeAgainAtOnce) {
+    World world;
+    for (int i = 0; i < 8; ++i) world.add_topic(fmt::format("t{}", i), 2);
+    world.publish();
+    world.settle();
+    world.crash();
+    world.start();
+    world.publish_all();
+    world.settle();
+    std::vector<Uuid> again;
+    for (int i = 0; i < 8; ++i) world.delete_topic(fmt::format("t{}", i));
+    for (int i = 0; i < 8; ++i) again.push_back(world.add_topic(fmt::format("t{}", i), 2));
+    world.publish();
+    world.settle();
+    for (const auto& topic : again) {
+        auto& append = world.append(topic, 1);
+        world.settle();
+        EXPECT_EQ(error_of(append), ErrorCode::none);
+        EXPECT_EQ(base_of(append), 0);
+    }
+}
+
+TEST(ReplicaShard, ATopicThatGoesBeforeItsTurnLeavesNothing) {
+    World world;
+    world.add_topic("t", 10);
+    world.publish();
+    world.settle_but_disks();
+    world.delete_topic("t");
+    world.publish();
+    world.settle();
+    for (const auto& directory : world.files.directories)
+        EXPECT_FALSE(directory.starts_with("/data/t-")) << directory;
+    const auto again = world.add_topic("t", 10);
+    world.publish();
+    world.settle();
+    auto& append = world.append(again, 7);
+    world.settle();
+    EXPECT_EQ(base_of(append), 0);
+}
+
 TEST_P(ReplicaShardOver, ALoadThatFailsIsAnsweredAsAStorageError) {
     world.files.fail_writes = true;
     const auto topic = world.add_topic("t");
@@ -347,7 +419,7 @@ TEST_P(ReplicaShardOver, LoadingAllMakesACleanStopPossibleAgain) {
     for (std::uint32_t i = 0; i < GetParam(); ++i) world.shard(i).load_all([&loaded] { ++loaded; });
     world.settle();
     EXPECT_EQ(loaded, GetParam());
-    for (std::int32_t i = 0; i < 7; ++i) EXPECT_NE(world.partition(topic, i), nullptr);
+    for (std::int32_t i = 0; i < 7; ++i) EXPECT_EQ(world.partition(topic, i), nullptr);  // and none is kept
     EXPECT_EQ(world.close(), std::set<std::size_t>{0});
 }
 

@@ -6,7 +6,6 @@
 #include "base/format.h"
 #include "base/log.h"
 #include "replication/replica_shard.h"
-#include "replication/topic_settings.h"
 
 namespace gregor::replication {
 namespace {
@@ -28,32 +27,38 @@ void ReplicaShard::start_retention_round() {
                             [this] { start_retention_round(); });
     for (const auto& directory : directories_) directory.writer->close_idle_files();
     if (is_retaining_) return;  // the last round still goes on
-    for (auto slot = slots_.rbegin(); slot != slots_.rend(); ++slot) {
-        if (needs_retention(slot->first, slot->second)) to_retain_.push_back(slot->first);
-    }
     is_retaining_ = true;
+    last_retained_.reset();
     schedule_cleaning();  // time alone may have made something cleanable
     continue_retention_round();
 }
 
-// A partition that nobody has used yet is opened only if its topic forgets anything by age or size.
-bool ReplicaShard::needs_retention(const TopicPartitionId& id, const Slot& slot) const {
+// One that is not loaded is opened only when its time has come; after a start, once, if its topic forgets
+// anything by age or size.
+bool ReplicaShard::needs_retention(const TopicPartitionId& id, Slot& slot) const {
     if (slot.state == SlotState::loaded) return true;
+    if (slot.state != SlotState::unloaded || !slot.has_folder) return false;
+    if (slot.upkeep_ms > ports_.clock.wall_clock_ms()) return false;
     const auto* topic = image_->topic(id.topic_id);
-    if (slot.state != SlotState::unloaded || topic == nullptr) return false;
-    const auto log =
-        topic_settings(*image_, topic->name, config_.broker_id, broker_configs_, config_.durability).log;
-    return log.cleanup_compact || (log.cleanup_delete && (log.retention_ms >= 0 || log.retention_bytes >= 0));
+    if (topic == nullptr) return false;
+    const auto& log = settings_of(topic->name).log;
+    const bool forgets =
+        log.cleanup_compact || (log.cleanup_delete && (log.retention_ms >= 0 || log.retention_bytes >= 0));
+    if (!forgets) slot.upkeep_ms = storage::k_forever;
+    return forgets;
 }
 
 void ReplicaShard::continue_retention_round() {
-    if (stopped_ || closing_ || to_retain_.empty()) {
+    auto slot = next_slot(last_retained_);
+    while (slot != slots_.end() && !needs_retention(slot->first, slot->second))
+        slot = next_slot(last_retained_);
+    if (stopped_ || closing_ || slot == slots_.end()) {
         is_retaining_ = false;
         return;
     }
-    const auto id = to_retain_.back();
-    to_retain_.pop_back();
-    when_loaded({id}, [this, id] { retain(id); });
+    retaining_ = slot->first;
+    loaded_to_retain_ = slot->second.state != SlotState::loaded;
+    wait_for_load({*retaining_}, [this, id = *retaining_] { retain(id); });
 }
 
 void ReplicaShard::retain(const TopicPartitionId& id) {
@@ -77,7 +82,11 @@ void ReplicaShard::on_retired(const TopicPartitionId& id, Result<storage::Retire
                  partition->log().log_start_offset().value());
         throw_away(*partition, std::move(*files));
     }
-    ports_.executor.post([this] { continue_retention_round(); });
+    ports_.executor.post([this, id] {
+        retaining_.reset();
+        if (loaded_to_retain_) let_go_unless_used(id);
+        continue_retention_round();
+    });
 }
 
 void ReplicaShard::throw_away(Partition& partition, storage::RetiredFiles files) {
@@ -88,8 +97,11 @@ void ReplicaShard::throw_away(Partition& partition, storage::RetiredFiles files)
 
 void ReplicaShard::expire_producers() {
     if (stopped_ || closing_) return;
+    const auto now_ms = ports_.clock.wall_clock_ms();
     for (auto& [id, slot] : slots_) {
-        if (slot.partition != nullptr) slot.partition->log().expire_producers(ports_.clock.wall_clock_ms());
+        if (slot.partition != nullptr) slot.partition->log().expire_producers(now_ms);
+        if (auto* known = slot.remembered.get())
+            known->producers.expire(now_ms, known->producer_expiration_ms);
     }
     ports_.executor.call_at(ports_.clock.now() + config_.producer_expiration_interval,
                             [this] { expire_producers(); });

@@ -30,6 +30,7 @@ TEST_P(ReplicasOver, AcksDecideWhatAnAppendWaitsFor) {
     const auto topic = world.add_topic("t");
     world.publish();
     world.settle();
+    world.open(topic);
     auto& none = world.append(topic, 0, Acks::none);
     auto& leader = world.append(topic, 0, Acks::leader);
     auto& all = world.append(topic, 0, Acks::all);
@@ -73,6 +74,7 @@ TEST_P(ReplicasOver, AnAppendTimesOutAndStaysInTheLog) {
     const auto topic = world.add_topic("t");
     world.publish();
     world.settle();
+    world.open(topic);
     auto options = world.options();
     options.deadline = world.clock.at;
     auto& reply = world.append({World::entry(topic)}, options);
@@ -105,6 +107,7 @@ TEST_P(ReplicasOver, LaterRequestsDoNotOvertakeOnesThatWaitForALoad) {
     const auto topic = world.add_topic("t");
     world.publish();
     world.settle();
+    world.open(topic);
     const auto slow = world.add_topic("slow");
     world.publish();
     world.settle_but_disks();
@@ -143,6 +146,7 @@ TEST_P(ReplicasOver, TooFewInSyncReplicasAreRefusedBeforeTheAppend) {
     world.state.configs.set({metadata::ConfigResourceType::topic, "t"}, configs);
     world.publish();
     world.settle();
+    world.open(topic);
     EXPECT_EQ(world.partition(topic)->leadership().min_isr, 2U);
     auto& all = world.append(topic);
     auto& one = world.append(topic, 0, Acks::leader);
@@ -173,6 +177,7 @@ TEST_P(ReplicasOver, ANodeThatDoesNotLeadRefusesWithAHint) {
     const auto topic = world.add_topic("t");
     world.publish();
     world.settle();
+    world.open(topic);
     auto& waiting = world.append(topic);
     auto& fetching = world.fetch({World::from(topic, 0)}, world.wait(1000));
     world.settle_but_disks();
@@ -199,6 +204,7 @@ TEST_P(ReplicasOver, AFetchSeesOnlyWhatIsDurable) {
     const auto topic = world.add_topic("t");
     world.publish();
     world.settle();
+    world.open(topic);
     world.append(topic, 0, Acks::none);
     world.settle_but_disks();
     auto& early = world.fetch({World::from(topic, 0)}, world.wait(0));

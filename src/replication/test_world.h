@@ -30,7 +30,8 @@ inline constexpr auto k_now_ms = storage::testing::k_test_now_ms;
 struct HandClock final : io::Clock {
     Instant at = Instant::from_nanos(1'000'000'000);
     Instant now() const override { return at; }
-    std::int64_t wall_clock_ms() const override { return k_now_ms; }
+    std::int64_t wall_ms = k_now_ms;
+    std::int64_t wall_clock_ms() const override { return wall_ms; }
 };
 
 struct SeededRandom final : io::Random {
@@ -62,6 +63,7 @@ public:
             timer.mapped()();
         }
     }
+    std::size_t timers() const { return timers_.size(); }
     void clear() {
         ready_.clear();
         timers_.clear();
@@ -263,6 +265,11 @@ public:
             check();
         }
     }
+    // What is due, without its consequences.
+    void fire_timers() {
+        for (const auto& site : sites_) site->executor.fire_until(clock.at);
+    }
+    std::size_t timers(std::uint32_t shard = 0) const { return sites_[shard]->executor.timers(); }
     void advance(Duration span) {
         clock.at = clock.at + span;
         for (const auto& site : sites_) site->executor.fire_until(clock.at);
@@ -329,6 +336,11 @@ public:
     ReplicaShard& shard(std::uint32_t index = 0) { return *sites_[index]->shard; }
     Partition* partition(Uuid topic, std::int32_t index = 0) {
         return shard(owner(topic, index)).find(id_of(topic, index));
+    }
+    // Somebody uses it.
+    void open(Uuid topic, std::int32_t index = 0) {
+        shard(owner(topic, index)).when_loaded({id_of(topic, index)}, [] {});
+        settle();
     }
     std::size_t disk_jobs(std::uint32_t shard = 0) const { return sites_[shard]->disk.pending(); }
     const std::vector<std::string>& elections(std::uint32_t shard = 0) const {

@@ -184,8 +184,9 @@ TEST_F(ProduceTest, OddAcks) {
     auto unknown = request(make_batch({}), 2);
     unknown.topic_data[0].name = "u";
     EXPECT_EQ(error_of(9, unknown), ErrorCode::unknown_topic_or_partition);
-    EXPECT_EQ(broker.world.partition(broker.fakes.images.image->topic("t")->id)->log().log_end_offset(),
-              Offset{0});
+    const auto topic = broker.fakes.images.image->topic("t")->id;
+    broker.world.open(topic);
+    EXPECT_EQ(broker.world.partition(topic)->log().log_end_offset(), Offset{0});
 }
 
 TEST_F(ProduceTest, InternalTopicsAreForTheAdminClientOnly) {
