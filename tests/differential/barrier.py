@@ -56,8 +56,10 @@ class Barrier:
     def wait(self) -> None:
         self.wait_for_image(self.committed())
         entity = [{"entity_type": "client-id", "entity_name": "barrier"}]
-        change = {"key": "producer_byte_rate", "value": time.time(), "remove": False}
-        self.ask(self.peer, "AlterClientQuotas", 1, {"entries": [{"entity": entity, "ops": [change]}]})
+        change = {"key": "producer_byte_rate", "value": float(time.time_ns() // 1000), "remove": False}  # a whole number, and another each time
+        answer = self.ask(self.peer, "AlterClientQuotas", 1, {"entries": [{"entity": entity, "ops": [change]}]})
+        if error := answer["entries"][0]["error_code"]:
+            raise RuntimeError(f"the barrier's own change is refused: {error}")
         self.wait_for_image(self.committed())
         self.wait_for_partitions()
 
