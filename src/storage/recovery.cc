@@ -283,7 +283,6 @@ Status Loader::settle_epochs() {
                           log_.report.bytes_truncated == 0 && !request_.truncate_to;
     if (!is_begun) log_.epochs.truncate_from_end(log_.log_end_offset);
     log_.epochs.truncate_from_start(log_.log_start_offset);
-    if (is_made_ && request_.led_in) log_.epochs.assign(*request_.led_in, log_.log_end_offset);
     const auto path = join_path(request_.directory, k_epoch_file);
     const bool is_needed = !request_.config.epochs_are_derived && log_.epochs.entries() != stored_epochs_;
     if (!is_needed && files_.stat(path)) return {};
@@ -326,6 +325,7 @@ Result<LoadedLog> Loader::fill_new_directory() {
     log_.topic_id = *request_.topic_id;
     TRY_STATUS(start_over_at(request_.log_start_offset));
     log_.log_start_offset = log_.recovery_point = log_.log_end_offset;
+    if (request_.led_in) log_.epochs.assign(*request_.led_in, log_.log_end_offset);
     new_files_ = {partition_metadata_file(request_.directory, log_.topic_id),
                   epochs_file(request_.directory, log_.epochs.entries())};
     TRY_STATUS(settle_folder());
