@@ -183,10 +183,10 @@ TEST(NodeConfig, ListenersFitTogether) {
         "my.properties:6: inter.broker.listener.name=CONTROLLER is not a listener for clients: name one of "
         "advertised.listeners, or remove this line");
     EXPECT_EQ(refusal({{"inter.broker.listener.name", ""}}), "accepted");
-    EXPECT_EQ(
-        refusal({{"advertised.listeners", "PLAINTEXT://0.0.0.0:9092"}}),
-        "my.properties:14: advertised.listeners=PLAINTEXT://0.0.0.0:9092 is an address clients cannot connect "
-        "to: name the host they can reach in advertised.listeners");
+    EXPECT_EQ(refusal({{"advertised.listeners", "PLAINTEXT://0.0.0.0:9092"}}),
+              "my.properties:14: advertised.listeners=PLAINTEXT://0.0.0.0:9092 is an address clients cannot "
+              "connect "
+              "to: name the host they can reach in advertised.listeners");
 }
 
 }  // namespace
