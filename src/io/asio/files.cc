@@ -201,8 +201,10 @@ Status KernelFile::make_resident(std::int64_t position, std::size_t size) {
 // The same where the system lacks a sink.
 Status KernelFile::read_through(std::int64_t position, std::size_t size) {
     std::vector<std::byte> scratch(std::min(size, k_read_through_bytes));
-    for (std::size_t done = 0; done < size; done += scratch.size())
-        TRY(read_at(position + static_cast<std::int64_t>(done), scratch));
+    for (std::size_t done = 0; done < size; done += scratch.size()) {
+        const auto read = read_at(position + static_cast<std::int64_t>(done), scratch);
+        if (!read) return std::unexpected(read.error());
+    }
     return {};
 }
 
