@@ -226,6 +226,10 @@ Result<std::vector<DirectoryEntry>> KernelFiles::list(const std::string& directo
         if (found == nullptr) break;
         const std::string name = found->d_name;
         if (name == "." || name == "..") continue;
+        if (found->d_type == DT_DIR) {  // a log directory may hold 100,000 of them
+            entries.push_back({.name = name, .is_directory = true});
+            continue;
+        }
         struct ::stat status{};
         if (::fstatat(::dirfd(stream.get()), name.c_str(), &status, 0) == 0) {
             entries.push_back(entry_of(name, status));
