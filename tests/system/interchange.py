@@ -217,7 +217,9 @@ def turn(broker: Broker, ledger: Ledger, chance: random.Random) -> None:
 
 def swap(order: list[str], seed: int, ending: str, report: Report) -> None:
     ledger, chance = Ledger(), random.Random(seed)
-    broker = Broker(order[0], "interchange", log__cleaner__backoff__ms=200)
+    # Kafka forgets what DeleteRecords told when it is killed within a minute; here within less than a turn takes.
+    broker = Broker(order[0], "interchange", log__cleaner__backoff__ms=200,
+                    log__flush__start__offset__checkpoint__interval__ms=500)
     try:
         for number, flavour in enumerate(order):
             broker.flavour = flavour
