@@ -94,6 +94,7 @@ def ready_with_them(broker, end):
 
 def use_them(meter, broker):
     admin = client(broker)
+    wait_until_idle(broker)  # it looks at what it found when it was killed
     asks = 20
     def metadata():
         with wire.connect(broker.port, 60) as connection:
