@@ -45,7 +45,11 @@ private:
         TRY_STATUS(snapshot->sync_data());
         TRY_STATUS(files.sync_directory(parent_path(stem_)));
         const auto index = TRY(files.open(stem_ + k_index_extension, io::OpenMode::read));
-        mark_.last_index_position = TRY(last_index_position(*index, mark_));
+        // It may have been cut meanwhile, with what a full disk refused: no mark then, and no broken disk
+        // either.
+        const auto position = last_index_position(*index, mark_);
+        if (!position) return fail(ErrorCode::corrupt_message, position.error().detail);
+        mark_.last_index_position = *position;
         return {};
     }
 
