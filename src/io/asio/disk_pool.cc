@@ -38,7 +38,8 @@ private:
     Status first_error_;
 };
 
-DiskPool::DiskPool(Shards& shards, std::size_t workers_max) : shards_(shards), workers_max_(workers_max) {
+DiskPool::DiskPool(Shards& shards, std::size_t workers_max)
+    : shards_(shards), workers_max_(workers_max), unordered_max_(std::max<std::size_t>(workers_max / 2, 1)) {
     ASSERT(workers_max > 0);
     lanes_.emplace_back();
 }
@@ -65,14 +66,19 @@ void DiskPool::submit(ShardId origin, DiskLane lane, std::unique_ptr<DiskJob> jo
     enqueue(lock, std::move(work));
 }
 
+std::size_t DiskPool::runnable() const {
+    const auto unordered = std::min(unordered_.size(), unordered_max_ - unordered_running_);
+    return help_wanted_.size() + ordered_.size() + unordered;
+}
+
 void DiskPool::enqueue(std::unique_lock<std::mutex>& lock, Work work) {
-    ready_.push_back(std::move(work));
+    (work.lane.value == 0 ? unordered_ : ordered_).push_back(std::move(work));
     wake_worker(lock);
 }
 
 void DiskPool::wake_worker(std::unique_lock<std::mutex>& lock) {
     ASSERT(lock.owns_lock());
-    if (ready_.size() + help_wanted_.size() > idle_workers_ && workers_.size() < workers_max_ && !stopping_) {
+    if (runnable() > idle_workers_ && workers_.size() < workers_max_ && !stopping_) {
         workers_.emplace_back([this] { work(); });
     }
     work_ready_.notify_one();
@@ -98,7 +104,7 @@ void DiskPool::work() {
     std::unique_lock lock(mutex_);
     for (;;) {
         ++idle_workers_;
-        work_ready_.wait(lock, [this] { return stopping_ || !ready_.empty() || !help_wanted_.empty(); });
+        work_ready_.wait(lock, [this] { return stopping_ || runnable() > 0; });
         --idle_workers_;
         if (stopping_) return;
         if (!help_wanted_.empty()) {  // first: somebody stands still until it is done
@@ -106,14 +112,24 @@ void DiskPool::work() {
             help_wanted_.pop_front();
             lock.unlock();
             help.batch->help();
+            lock.lock();
         } else {
-            auto work = std::move(ready_.front());
-            ready_.pop_front();
+            auto work = take_work();
+            const bool is_unordered = work.lane.value == 0;
             lock.unlock();
             run_job(std::move(work));
+            lock.lock();
+            if (is_unordered) --unordered_running_;
         }
-        lock.lock();
     }
+}
+
+DiskPool::Work DiskPool::take_work() {
+    auto& queue = ordered_.empty() ? unordered_ : ordered_;
+    if (&queue == &unordered_) ++unordered_running_;
+    auto work = std::move(queue.front());
+    queue.pop_front();
+    return work;
 }
 
 void DiskPool::run_job(Work work) {
@@ -145,7 +161,8 @@ void DiskPool::stop() {
     }
     work_ready_.notify_all();
     for (auto& worker : workers) worker.join();
-    ready_.clear();
+    ordered_.clear();
+    unordered_.clear();
     for (auto& lane : lanes_) lane.waiting.clear();
 }
 

@@ -14,8 +14,10 @@
 
 namespace gregor::io {
 
-// Workers start when there is work that no idle one can take, up to a limit, and stay. An idle worker sleeps
-// without a timeout. Everything here is safe on any thread; stop() is called once, by the owner.
+// Workers start when there is work that no idle one can take, up to a limit, and stay. Jobs of a lane, such
+// as what producers wait for, go first, and those without one may occupy half of the workers: however many
+// read old records, a write finds a worker. An idle worker sleeps without a timeout. Everything here is safe
+// on any thread; stop() is called once, by the owner.
 class DiskPool final : public ParallelSync {
 public:
     // Completions go back through `shards`, to the shard that submitted.
@@ -45,21 +47,26 @@ private:
         Ref<SyncBatch> batch;
     };
 
+    std::size_t runnable() const;  // work that a worker may take now
     void enqueue(std::unique_lock<std::mutex>& lock, Work work);
     void wake_worker(std::unique_lock<std::mutex>& lock);
+    Work take_work();
     void work();
     void run_job(Work work);
     void release_lane(DiskLane lane);
 
     Shards& shards_;
     const std::size_t workers_max_;
+    const std::size_t unordered_max_;
     KernelFiles files_{*this};
 
     std::mutex mutex_;  // guards all below
     std::condition_variable work_ready_;
     bool stopping_ = false;
     std::size_t idle_workers_ = 0;
-    std::deque<Work> ready_;
+    std::deque<Work> ordered_;    // of lanes, each the first of its own
+    std::deque<Work> unordered_;  // of lane 0
+    std::size_t unordered_running_ = 0;
     std::deque<SyncHelp> help_wanted_;
     std::deque<Lane> lanes_;  // by number; lane 0 is never busy
     std::vector<std::thread> workers_;

@@ -2,10 +2,12 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/uio.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -21,6 +23,7 @@ namespace gregor::io {
 namespace {
 
 constexpr std::size_t k_read_through_bytes = 64 * 1024;
+constexpr std::int64_t k_turn_bytes = 256 * 1024;
 constexpr mode_t k_file_mode = 0644;
 constexpr mode_t k_directory_mode = 0755;
 
@@ -133,6 +136,30 @@ private:
     UniqueFd fd_;
 };
 
+// A range of a file in the address space, so that the kernel can be asked which of its pages are in memory.
+class Mapping {
+public:
+    Mapping(int fd, std::int64_t begin, std::size_t length)
+        : pages_(::mmap(nullptr, length, PROT_READ, MAP_SHARED, fd, begin)), length_(length) {}
+    ~Mapping() {
+        if (*this) ::munmap(pages_, length_);
+    }
+    Mapping(const Mapping&) = delete;
+    Mapping& operator=(const Mapping&) = delete;
+    explicit operator bool() const { return pages_ != MAP_FAILED; }
+
+    bool is_resident() const {
+        static const auto page_bytes = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+        std::vector<unsigned char> present((length_ + page_bytes - 1) / page_bytes);
+        if (::mincore(pages_, length_, present.data()) < 0) return false;
+        return std::ranges::all_of(present, [](unsigned char page) { return (page & 1U) != 0; });
+    }
+
+private:
+    void* pages_;
+    std::size_t length_;
+};
+
 struct CloseDirectory {
     void operator()(DIR* directory) const { ::closedir(directory); }
 };
@@ -167,6 +194,7 @@ Status KernelFile::write_at(std::int64_t position, std::span<const Bytes> parts)
 }
 
 Status KernelFile::sync_data() {
+    const ReadGate::Sync under_way(gate_);
     if (retry_interrupted([&] { return ::fdatasync(fd()); }) < 0) return sync_failed(path_);
     return {};
 }
@@ -182,10 +210,36 @@ Result<std::int64_t> KernelFile::size() const {
     return status.st_size;
 }
 
+Status KernelFile::make_resident(std::int64_t position, std::size_t size) {
+    if (gate_.is_contended() && !is_resident(position, size)) TRY_STATUS(read_in_turns(position, size));
+    return walk(position, size);
+}
+
+bool KernelFile::is_resident(std::int64_t position, std::size_t size) const {
+    static const std::int64_t page_bytes = ::sysconf(_SC_PAGESIZE);
+    const auto skipped = position % page_bytes;
+    const Mapping mapping(fd(), position - skipped, static_cast<std::size_t>(skipped) + size);
+    return mapping && mapping.is_resident();
+}
+
+// What is read ahead here is what was asked for, in pieces that a disk is done with soon.
+Status KernelFile::read_in_turns(std::int64_t position, std::size_t size) {
+    ::posix_fadvise(fd(), 0, 0, POSIX_FADV_RANDOM);
+    const auto end = position + static_cast<std::int64_t>(size);
+    for (auto at = position; at < end;) {
+        const auto piece = std::min(end - at, k_turn_bytes);
+        const auto turn = gate_.wait_for_turn();
+        ::posix_fadvise(fd(), at, piece, POSIX_FADV_WILLNEED);
+        TRY_STATUS(walk(at, static_cast<std::size_t>(piece)));
+        at += piece;
+    }
+    return {};
+}
+
 // The kernel walks the range as if it sent it, with its own read-ahead in large steps, and a sink forgets the
 // pages without touching them. Touching the pages one by one costs twice as much when they are not there, and
 // asking mincore() first no less than this when they are.
-Status KernelFile::make_resident(std::int64_t position, std::size_t size) {
+Status KernelFile::walk(std::int64_t position, std::size_t size) {
     static const UniqueFd sink = open_fd("/dev/null", O_WRONLY);
     if (!sink) return read_through(position, size);
     off_t at = position;
@@ -212,7 +266,7 @@ Result<Ref<File>> KernelFiles::open(const std::string& path, OpenMode mode) {
     auto fd = open_fd(path, flags_of(mode));
     if (!fd)
         return failed(mode == OpenMode::create || mode == OpenMode::create_new ? "create" : "open", path);
-    return Ref<File>(make_ref<KernelFile>(std::move(fd), path));
+    return Ref<File>(make_ref<KernelFile>(std::move(fd), path, gate_));
 }
 
 Result<std::vector<DirectoryEntry>> KernelFiles::list(const std::string& directory) {

@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "io/asio/read_gate.h"
 #include "io/asio/unique_fd.h"
 #include "io/ports.h"
 #include "io/sendable_file.h"
@@ -14,7 +15,9 @@ namespace gregor::io {
 // affair.
 class KernelFile final : public SendableFile {
 public:
-    KernelFile(UniqueFd fd, std::string path) : fd_(std::move(fd)), path_(std::move(path)) {}
+    // `gate` is where its fsyncs are told of, and outlives every call but the destructor.
+    KernelFile(UniqueFd fd, std::string path, ReadGate& gate)
+        : fd_(std::move(fd)), path_(std::move(path)), gate_(gate) {}
 
     Result<std::size_t> read_at(std::int64_t position, MutableBytes out) override;
     Status write_at(std::int64_t position, std::span<const Bytes> parts) override;
@@ -26,10 +29,14 @@ public:
     int fd() const { return fd_.get(); }
 
 private:
+    bool is_resident(std::int64_t position, std::size_t size) const;
+    Status read_in_turns(std::int64_t position, std::size_t size);
+    Status walk(std::int64_t position, std::size_t size);
     Status read_through(std::int64_t position, std::size_t size);
 
     UniqueFd fd_;
     std::string path_;
+    ReadGate& gate_;
 };
 
 // Runs sync_data on many files at once; the disk's worker pool implements it.
@@ -39,7 +46,7 @@ public:
     virtual Status sync_all(std::span<File* const> files) = 0;
 };
 
-// Stateless but for the reference: safe on any thread.
+// Safe on any thread.
 class KernelFiles final : public FileSystem, public VolumeSizes {
 public:
     explicit KernelFiles(ParallelSync& parallel) : parallel_(parallel) {}
@@ -58,6 +65,7 @@ public:
 
 private:
     ParallelSync& parallel_;
+    ReadGate gate_;
 };
 
 }  // namespace gregor::io

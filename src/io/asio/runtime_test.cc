@@ -123,6 +123,46 @@ TEST(AsioRuntime, StopSignalsReachTheHook) {
     EXPECT_EQ(signals, (std::vector{SIGTERM, SIGINT}));
 }
 
+// Stands still until `release` comes, for 10 s at most.
+struct StandingJob final : DiskJob {
+    StandingJob(std::atomic<bool>& release, int& left, AsioRuntime& its_runtime)
+        : released(release), jobs_left(left), runtime(its_runtime) {}
+    void run(FileSystem&) override {
+        for (int waited_ms = 0; !released && waited_ms < 10'000; ++waited_ms)
+            std::this_thread::sleep_for(std::chrono::milliseconds(1));
+        EXPECT_TRUE(released);
+    }
+    void complete() override {
+        if (--jobs_left == 0) runtime.stop();
+    }
+
+    std::atomic<bool>& released;
+    int& jobs_left;
+    AsioRuntime& runtime;
+};
+
+struct ReleasingJob final : DiskJob {
+    explicit ReleasingJob(std::atomic<bool>& release) : released(release) {}
+    void run(FileSystem&) override { released = true; }
+    void complete() override {}
+
+    std::atomic<bool>& released;
+};
+
+TEST(AsioRuntime, AJobOfALaneFindsAWorkerBesideAnyNumberWithoutOne) {
+    AsioRuntime runtime;
+    auto& ports = runtime.ports(k_first);
+    std::atomic<bool> release = false;
+    int left = 50;
+    ports.executor.post([&] {
+        for (int i = left; i > 0; --i)
+            ports.disk.submit({}, std::make_unique<StandingJob>(release, left, runtime));
+        ports.disk.submit(ports.disk.new_lane(), std::make_unique<ReleasingJob>(release));
+    });
+    run_for_at_most_20s(runtime);
+    EXPECT_EQ(left, 0);
+}
+
 TEST(AsioRuntime, WhatWaitsAtTheEndIsDroppedUncalled) {
     bool called = false;
     {
