@@ -150,6 +150,26 @@ TEST(LogMarks, WhatDoesNotFitIsIgnored) {
     EXPECT_EQ(look(*killed.mark), size);
 }
 
+// As the cut of what a full disk refused does.
+TEST(LogMarks, AnIndexThatIsCutMeanwhileIsNoBrokenDisk) {
+    LogWorld world(marking());
+    world.open();
+    for (int i = 0; i < k_batches; ++i)
+        EXPECT_TRUE(
+            world.append(TestBatch{.timestamp = testing::k_test_now_ms + i, .value_bytes = k_batch_bytes}));
+    int cuts = 0;
+    while (world.executor.run_one() || world.disk.run_one()) {
+        const auto index = world.files.nodes.find(k_index);
+        if (index == world.files.nodes.end() || index->second->data.empty()) continue;
+        index->second->data.clear();
+        index->second->synced_size = 0;
+        ++cuts;
+    }
+    EXPECT_GT(cuts, 0);
+    EXPECT_EQ(world.observer.offline, 0);
+    EXPECT_FALSE(world.log->mark());
+}
+
 TEST(LogMarks, AClosedLogIsMarkedAtItsEnd) {
     Killed killed;
     ASSERT_TRUE(killed.world.close());
