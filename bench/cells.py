@@ -232,10 +232,11 @@ def run_load(arguments: list, cpus: set[int], hint: str = "") -> dict:
 
 
 def measure_floor(args, folder: Path, cpus: tuple[set[int], set[int]]) -> dict[str, float]:
-    """CPU seconds per GB of a program that does nothing but move the bytes: `append`, `send`."""
+    """Of a program that does nothing but move the bytes: CPU seconds per GB, `append` and `send`; ms of an fsync."""
     file = folder / "floor.data"
     both = [",".join(map(str, sorted(side))) for side in cpus]
     result = run_load(["floor", "--file", str(file), "--total-bytes", str(args.mib << 20), "--server-cpus", both[0],
                        "--client-cpus", both[1]], cpus[0] | cpus[1])
     file.unlink()
-    return {"append": result["append_cpu_s_per_gb"], "send": result["send_cpu_s_per_gb"]}
+    return {"append": result["append_cpu_s_per_gb"], "send": result["send_cpu_s_per_gb"],
+            "fsync_p50": result["sync_p50_ms"], "fsync_p99": result["sync_p99_ms"]}

@@ -30,8 +30,8 @@ def produce_rows(key: str, words: str) -> list[Row]:
 
 
 def open_rows(key: str, words: str) -> list[Row]:
-    return [Row(f"{key}_p50", f"open loop {words} of 1 KiB: p50, ms", 2),
-            Row(f"{key}_p99", f"open loop {words}: p99, ms", 2),
+    return [Row(f"{key}_p50", f"open loop {words} of 1 KiB: p50, ms", 2, "fsync_p50"),
+            Row(f"{key}_p99", f"open loop {words}: p99, ms", 2, "fsync_p99"),
             Row(f"{key}_p999", f"open loop {words}: p99.9, ms", 2),
             Row(f"{key}_late", f"open loop {words}: generator's own lateness p99, ms", 2),
             Row(f"{key}_cpu", f"open loop {words}: broker CPU, % of a core", 1)]
@@ -139,6 +139,7 @@ def document(args, results: dict, load_before: float) -> str:
     if load_before > BUSY_LOAD:
         busy = " **Others used the machine\n  meanwhile:** times and rates suffered, and the ratios are rough."
     floors = ", ".join(f"{part} {summary(results, FLOOR, part, 3)}" for part in ("append", "send"))
+    syncs = ", ".join(f"{part[6:]} {summary(results, FLOOR, part, 2)}" for part in ("fsync_p50", "fsync_p99"))
     return f"""# Benchmarks
 
 Written by `{command}` on {datetime.date.today()}; the text is in `bench/report.py`. Do not edit. What was found on the way and
@@ -156,7 +157,8 @@ tried is in [benchmarks-notes.md](benchmarks-notes.md).
 - Offset commits: 64 connections, each a group, requests sent without waiting for answers. Transactions: 4 producers, one after the other
   in each, spread over 6 partitions. The million offset records are one group's, in one partition.
 - Floor: a program that does nothing else with the bytes, in the same rounds on the same CPUs. "append" is receive, CRC-32C and write,
-  "send" is sendfile from the page cache; CPU s per GB: {floors}.
+  "send" is sendfile from the page cache; CPU s per GB: {floors}. Of the open loops it is an fdatasync behind 20 KiB, one after
+  the other, ms: {syncs}. An answer that waits for an fsync can't come sooner.
 - Broker CPU is user and system time of the process tree; the kernel's own threads (write-back) are not in it. Wake-ups are
   voluntary context switches over {args.idle_s:g} s.
 - After so short a warm-up the JVM's compiler is still at work, on the broker's CPU: a larger `--mib` favours Kafka.

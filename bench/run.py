@@ -81,7 +81,7 @@ def options() -> argparse.Namespace:
 def run(args, work: Path) -> int:
     if args.what == "floor":
         for _ in range(args.rounds):
-            print("CPU s per GB:", measure_floor(args, work, halves()))
+            print("the floor (CPU s per GB, ms):", measure_floor(args, work, halves()))
         return 0
     if args.what == "flame":
         return flame.draw(args, work, halves())

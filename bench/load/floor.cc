@@ -10,11 +10,13 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <ctime>
 #include <system_error>
 #include <thread>
 #include <utility>
 
+#include "load/histogram.h"
 #include "load/kafka.h"
 #include "records/crc32c.h"
 
@@ -24,6 +26,8 @@ namespace {
 // As much as a produce request and a fetched partition usually carry.
 constexpr std::size_t k_piece_bytes = std::size_t{1} << 20;
 constexpr double k_bytes_per_gb = 1e9;
+constexpr std::size_t k_synced_bytes = std::size_t{20} << 10;  // a millisecond of 20,000 records a second
+constexpr std::int64_t k_syncs = 2'000;
 
 [[noreturn]] void fail(std::string_view what) {
     give_up(std::string(what) + ": " + std::generic_category().message(errno));
@@ -104,6 +108,21 @@ double send_file(const Fd& socket, const Fd& file, std::int64_t total) {
     return thread_cpu_s() - before;
 }
 
+// What no broker can be faster than that answers after an fsync: the disk alone, asked by one that waits.
+void append_and_sync(const Fd& file, Floor& floor) {
+    const std::vector<std::byte> piece(k_synced_bytes);
+    Histogram took;
+    for (std::int64_t at = 0; at < k_syncs * std::ssize(piece); at += std::ssize(piece)) {
+        const auto before = std::chrono::steady_clock::now();
+        if (::pwrite(file.get(), piece.data(), piece.size(), at) != std::ssize(piece)) fail("pwrite");
+        if (::fdatasync(file.get()) != 0) fail("fdatasync");
+        const auto spent = std::chrono::steady_clock::now() - before;
+        took.add(std::chrono::duration_cast<std::chrono::microseconds>(spent).count());
+    }
+    floor.sync_p50_ms = static_cast<double>(took.quantile_us(0.5)) / 1e3;
+    floor.sync_p99_ms = static_cast<double>(took.quantile_us(0.99)) / 1e3;
+}
+
 // The side that stands for the client, on its own CPUs.
 template <class Work>
 std::thread beside(const std::vector<int>& cpus, Work work) {
@@ -147,6 +166,9 @@ Floor measure_floor(const FloorLoad& load) {
     client = beside(load.client_cpus, [fd = out.client.get(), total] { take_bytes(fd, total); });
     floor.send_cpu_s_per_gb = send_file(out.server, file, total) / gb;
     client.join();
+    const auto synced = load.file + ".synced";
+    append_and_sync(Fd(::open(synced.c_str(), O_RDWR | O_CREAT | O_TRUNC, 0644), synced), floor);
+    ::unlink(synced.c_str());
     return floor;
 }
 

@@ -17,9 +17,11 @@ struct FloorLoad {
 struct Floor {
     double append_cpu_s_per_gb = 0;  // receive, CRC-32C, append; no fsync
     double send_cpu_s_per_gb = 0;    // read, that is sendfile from the page cache
+    double sync_p50_ms = 0;          // append 20 KiB and fdatasync, one after the other
+    double sync_p99_ms = 0;
 };
 
-// Both over loopback TCP; the CPU time is that of the side that stands for the broker.
+// CPU time is over loopback TCP, and that of the side that stands for the broker.
 Floor measure_floor(const FloorLoad& load);
 
 }  // namespace gregor::bench

@@ -60,9 +60,10 @@ void add_load(CLI::App& command, TransactLoad& load) {
 }
 
 void print(const Floor& floor) {
-    fmt::print(R"({{"append_cpu_s_per_gb":{:.4f},"send_cpu_s_per_gb":{:.4f}}})"
+    fmt::print(R"({{"append_cpu_s_per_gb":{:.4f},"send_cpu_s_per_gb":{:.4f},)"
+               R"("sync_p50_ms":{:.3f},"sync_p99_ms":{:.3f}}})"
                "\n",
-               floor.append_cpu_s_per_gb, floor.send_cpu_s_per_gb);
+               floor.append_cpu_s_per_gb, floor.send_cpu_s_per_gb, floor.sync_p50_ms, floor.sync_p99_ms);
 }
 
 void add_floor(CLI::App& command, FloorLoad& load) {
@@ -83,7 +84,8 @@ int run(int argc, char** argv) {
     auto* producing = app.add_subcommand("produce", "send records and wait for every acknowledgement");
     auto* transacting = app.add_subcommand("transact", "send records in transactions, and commit each");
     auto* consuming = app.add_subcommand("consume", "read what the topic holds, from its start");
-    auto* flooring = app.add_subcommand("floor", "what the bytes alone cost: receive, CRC, append; sendfile");
+    auto* flooring =
+        app.add_subcommand("floor", "what the bytes alone cost: receive, CRC, append; sendfile; fsync");
     add_floor(*flooring, floor);
     add_target(*producing, target);
     add_target(*transacting, target);
