@@ -401,14 +401,22 @@ void LogServer::retain() {
 
 class LogServer::Clean final : public io::DiskJob {
 public:
-    Clean(LogServer& server, std::unique_ptr<storage::Cleaner> cleaner)
-        : server_(server), cleaner_(std::move(cleaner)) {}
-    void run(io::FileSystem& files) override { done_ = cleaner_->step(files, 100'000); }
-    void complete() override { server_.on_cleaner_step(std::move(cleaner_), std::move(done_)); }
+    Clean(LogServer& server, std::unique_ptr<storage::Cleaner> cleaner, bool discards = false)
+        : server_(server), cleaner_(std::move(cleaner)), discards_(discards) {}
+    // As the broker does. Nobody learns of a discard that does not succeed.
+    void run(io::FileSystem& files) override {
+        if (!discards_) done_ = cleaner_->step(files, 100'000);
+        if ((discards_ || !done_) && server_.prng_.chance(3, 4)) cleaner_->discard(files);
+    }
+    void complete() override {
+        if (!discards_) return server_.on_cleaner_step(std::move(cleaner_), std::move(done_));
+        server_.is_cleaning_ = false;
+    }
 
 private:
     LogServer& server_;
     std::unique_ptr<storage::Cleaner> cleaner_;
+    bool discards_;
     Result<bool> done_ = false;
 };
 
@@ -437,8 +445,10 @@ void LogServer::on_cleaner_step(std::unique_ptr<storage::Cleaner> cleaner, Resul
         return;
     }
     auto cleaned = cleaner->take_result();
-    is_cleaning_ = log_->can_finish_cleaning(cleaned);
-    if (!is_cleaning_) return;  // retention came first; the next load tidies up
+    if (!log_->can_finish_cleaning(cleaned)) {  // retention came first
+        ports_.disk.submit({}, std::make_unique<Clean>(*this, std::move(cleaner), true));
+        return;
+    }
     log_->finish_cleaning(std::move(cleaned), [this](Result<storage::RetiredFiles> files) {
         if (!files) return stop_at("the swap failed", files.error());
         is_cleaning_ = false;

@@ -80,13 +80,15 @@ public:
     std::int64_t bytes_read() const { return bytes_read_; }
     std::uint64_t layout() const { return plan_.layout; }
     Cleaned take_result();
-    // Removes what was written so far; after a failure, or when the log changed meanwhile.
+    // Removes what was written so far; after a failure, or when the log changed meanwhile. What it cannot
+    // remove goes with the next pass or start.
     void discard(io::FileSystem& files) const;
 
 private:
     class Output;
     enum class Phase : std::uint8_t { mapping, copying, done };
 
+    Status remove_leftovers(io::FileSystem& files) const;
     Status open_segment(io::FileSystem& files);
     Status close_segment(io::FileSystem& files);
     Result<bool> next_batch();
@@ -107,6 +109,7 @@ private:
     records::Decompressor decompressor_;
     CleanedTransactions transactions_;
     Phase phase_ = Phase::mapping;
+    bool is_begun_ = false;
     bool map_is_full_ = false;
     Offset mapped_end_;  // the map knows everything below, from first_dirty on
 

@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include "base/fault.h"
 #include "records/builder.h"
 #include "records/opened_batch.h"
 #include "storage/testing/log_world.h"
@@ -403,6 +404,47 @@ TEST_F(Compaction, ATruncationMeanwhileWins) {
     EXPECT_FALSE(world.log->can_finish_cleaning(cleaned));
     cleaner.discard(world.files);
     EXPECT_EQ(contents(), "0:a=1 ");
+}
+
+// Takes the files as they are at a fault point.
+struct Photographer final : FaultObserver {
+    Photographer(const testing::MemoryFiles& of, std::string_view at) : files(of), point(at) {}
+    void on_mark(const FaultSite& site) override {
+        if (site.name() != point) return;
+        photograph.copy_from(files);
+        ++taken;
+    }
+    bool is_planted(const FaultSite&) override { return false; }
+    const testing::MemoryFiles& files;
+    std::string_view point;
+    testing::MemoryFiles photograph;
+    int taken = 0;
+};
+
+// A start takes a swap beside a *.cleaned below it for unfinished and drops it; its sources are gone by then.
+TEST_F(Compaction, WhatAnEarlierPassLeftIsNotBesideTheSwap) {
+    auto request = world.request();
+    request.log_start_offset = Offset{5};
+    world.open(request);
+    append({.records = "a=1"});
+    append({.records = "a=2"});
+    roll();
+    append({.records = "b=1"});
+    roll();
+    const auto leave = [&](const std::string& name) { world.files.put("/data/t-0/" + name, "left"); };
+    leave("00000000000000000000.log.cleaned");  // of a segment that retention took
+    leave("00000000000000000005.txnindex.cleaned");
+    Photographer photographer(world.files, "cleaned_source_retired");
+    {
+        FaultScope scope(photographer);
+        ASSERT_TRUE(clean());
+    }
+    EXPECT_EQ(contents(), "6:a=2 7:b=1 ");
+    EXPECT_FALSE(world.files.nodes.contains("/data/t-0/00000000000000000005.txnindex"));
+    ASSERT_EQ(photographer.taken, 1);
+    world.files.copy_from(photographer.photograph);
+    world.open(request);
+    EXPECT_EQ(contents(), "6:a=2 7:b=1 ");
 }
 
 // The first of the reference vectors of SipHash-2-4-128.
