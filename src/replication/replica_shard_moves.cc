@@ -262,8 +262,8 @@ void ReplicaShard::on_closed_for_move(const TopicPartitionId& id, const Status& 
     remember(slot, *move.partition, status.has_value());
     last_entries_[id] = checkpoint_entry(*move.partition, slot);
     if (!status || move.is_overtaken) return end_move(id, false);
-    const auto lane = directories_[move.target].writer->background_lane();
-    ports_.disk.submit(lane, std::make_unique<CopyJob>(*this, id, std::move(move.copy), true));
+    // Whoever wants the partition waits now, but not for what else is copied or cleaned.
+    ports_.disk.submit({}, std::make_unique<CopyJob>(*this, id, std::move(move.copy), true));
 }
 
 void ReplicaShard::on_copy_finished(const TopicPartitionId& id, std::unique_ptr<storage::LogCopy> copy,

@@ -88,6 +88,7 @@ Status LogCopy::finish(io::FileSystem& files) {
 // Appends only; a segment that has become shorter is copied anew.
 Status LogCopy::copy_range(io::FileSystem& files, const std::string& name, std::int64_t to) {
     auto& done = log_bytes_[name];
+    if (done == to && to > 0) return {};  // and synced: the partition waits for this
     const auto target = TRY(files.open(join_path(target_, name), io::OpenMode::create));
     if (done > to) {
         TRY_STATUS(target->truncate(0));
