@@ -39,7 +39,7 @@ private:
 };
 
 DiskPool::DiskPool(Shards& shards, std::size_t workers_max)
-    : shards_(shards), workers_max_(workers_max), unordered_max_(std::max<std::size_t>(workers_max / 2, 1)) {
+    : shards_(shards), workers_max_(workers_max), unordered_max_(std::max<std::size_t>(workers_max / 3, 1)) {
     ASSERT(workers_max > 0);
     lanes_.emplace_back();
 }

@@ -15,7 +15,7 @@
 namespace gregor::io {
 
 // Workers start when there is work that no idle one can take, up to a limit, and stay. Jobs of a lane, such
-// as what producers wait for, go first, and those without one may occupy half of the workers: however many
+// as what producers wait for, go first, and those without one may occupy a third of the workers: however many
 // read old records, a write finds a worker. An idle worker sleeps without a timeout. Everything here is safe
 // on any thread; stop() is called once, by the owner.
 class DiskPool final : public ParallelSync {

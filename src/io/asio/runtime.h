@@ -12,7 +12,7 @@ namespace gregor::io {
 
 struct RuntimeOptions {
     std::uint32_t shards = 1;
-    std::size_t disk_workers_max = 6;
+    std::size_t disk_workers_max = 12;
 };
 
 // The CPUs that this process may use: the usual number of shards.
