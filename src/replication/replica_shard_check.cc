@@ -67,7 +67,7 @@ void ReplicaShard::continue_check(const TopicPartitionId& id, std::unique_ptr<st
     const auto slot = slots_.find(id);
     if (stopped_ || closing_) return;
     if (slot == slots_.end()) return check_next();  // deleted meanwhile
-    ports_.disk.submit(directories_[slot->second.directory].writer->background_lane(),
+    ports_.disk.submit(directories_[slot->second.directory].writer->bulk_lane(),
                        std::make_unique<CheckJob>(*this, id, std::move(check)));
 }
 

@@ -91,7 +91,7 @@ void ReplicaShard::continue_cleaning(std::unique_ptr<storage::Cleaner> cleaner) 
     const auto slot = slots_.find(*cleaning_);
     const bool is_gone = slot == slots_.end() || slot->second.partition == nullptr;
     if (is_gone || closing_) return end_cleaning();  // its folder goes, or the next load tidies up
-    const auto lane = directories_[slot->second.directory].writer->background_lane();
+    const auto lane = directories_[slot->second.directory].writer->bulk_lane();
     ports_.disk.submit(lane, std::make_unique<CleanJob>(*this, std::move(cleaner), false));
 }
 

@@ -171,7 +171,7 @@ void ReplicaShard::continue_move(const TopicPartitionId& id) {
     auto& move = found->second;
     if (move.is_cancelled || find(id) == nullptr) return abandon_move(id);
     if (cleaning_ == id) return;  // its segments are being replaced: end_cleaning() goes on
-    const auto lane = directories_[move.target].writer->background_lane();
+    const auto lane = directories_[move.target].writer->bulk_lane();
     ports_.disk.submit(lane, std::make_unique<CopyJob>(*this, id, std::move(move.copy), false));
 }
 

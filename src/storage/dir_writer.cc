@@ -162,6 +162,7 @@ DirWriter::DirWriter(std::string directory, io::Executor& executor, io::Disk& di
       limits_(limits),
       lane_(disk.new_lane()),
       background_lane_(disk.new_lane()),
+      bulk_lane_(disk.new_lane()),
       open_segments_(limits.open_segments_max) {}
 
 WriteClientId DirWriter::attach(WriteClient& client) {

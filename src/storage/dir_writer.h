@@ -108,6 +108,8 @@ public:
     bool has_space_for(std::size_t bytes);
     // For work behind the writer's back: a lane of its own, in order, and who waits for it.
     io::DiskLane background_lane() const { return background_lane_; }
+    // For what reads or writes much of a log, in slices, and has nobody who waits for it.
+    io::DiskLane bulk_lane() const { return bulk_lane_; }
     WriteClient* find(WriteClientId id) const;
     const std::optional<Error>& offline() const { return offline_; }
     const std::string& directory() const { return directory_; }
@@ -153,6 +155,7 @@ private:
     DirWriterLimits limits_;
     io::DiskLane lane_;
     io::DiskLane background_lane_;
+    io::DiskLane bulk_lane_;
     std::deque<Item> queue_;
     std::vector<Slot> slots_;
     std::vector<std::uint32_t> free_slots_;

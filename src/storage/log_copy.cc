@@ -57,21 +57,19 @@ Result<bool> LogCopy::step(io::FileSystem& files, std::int64_t bytes_max) {
     for (const auto& [name, entry] : entries) {
         if (is_log(name)) active = name;
     }
-    auto budget = bytes_max;
+    const auto until = effort() + bytes_max;
     for (const auto& [name, entry] : entries) {
+        if (effort() >= until) return true;
         if (!is_log(name) && name.substr(0, name.find('.')) != active.substr(0, active.find('.')) &&
             offset_of_file(name)) {
             TRY_STATUS(copy_small(files, entry));  // of a closed segment
         }
         if (!is_log(name)) continue;
         const auto left = entry.size - log_bytes_[name];
-        if (left == 0) continue;
-        const auto size = std::min(left, budget);
-        TRY_STATUS(copy_range(files, name, log_bytes_[name] + size));
-        budget -= size;
-        if (budget <= 0) return true;
+        if (left != 0)
+            TRY_STATUS(copy_range(files, name, log_bytes_[name] + std::min(left, until - effort())));
     }
-    return false;
+    return effort() >= until;
 }
 
 Status LogCopy::finish(io::FileSystem& files) {
@@ -107,6 +105,7 @@ Status LogCopy::copy_range(io::FileSystem& files, const std::string& name, std::
         done += static_cast<std::int64_t>(read);
         bytes_copied_ += static_cast<std::int64_t>(read);
     }
+    ++files_copied_;
     return PLANTED_BUG("moved_segment_not_synced") ? Status{} : target->sync_data();
 }
 
@@ -133,6 +132,7 @@ Status LogCopy::copy_small(io::FileSystem& files, const io::DirectoryEntry& entr
     const Bytes view = std::span(bytes).first(filled);
     TRY_STATUS(target->write_at(0, std::span(&view, 1)));
     TRY_STATUS(target->sync_data());
+    ++files_copied_;
     small_[entry.name] = {.size = entry.size, .modified_ms = entry.modified_ms};
     return {};
 }

@@ -23,7 +23,8 @@ public:
     LogCopy(std::string source, std::string target)
         : source_(std::move(source)), target_(std::move(target)) {}
 
-    // In jobs, one after the other: copies about so many bytes. False: nothing is left of what is there now.
+    // In jobs, one after the other: copies about so many bytes, and fewer in many files. False: nothing is
+    // left of what is there now.
     Result<bool> step(io::FileSystem& files, std::int64_t bytes_max);
     Status finish(io::FileSystem& files);
 
@@ -36,6 +37,8 @@ private:
         std::int64_t size = 0;
         std::int64_t modified_ms = 0;
     };
+    // Of what was done so far, in bytes. Every file costs an fsync.
+    std::int64_t effort() const { return bytes_copied_ + files_copied_ * k_file_bytes; }
     Status begin(io::FileSystem& files);
     Status copy_range(io::FileSystem& files, const std::string& name, std::int64_t to);
     Status copy_small(io::FileSystem& files, const io::DirectoryEntry& entry);
@@ -48,6 +51,8 @@ private:
     std::map<std::string, std::int64_t> log_bytes_;  // of each segment, copied
     std::map<std::string, Seen> small_;              // the other files, as they were when they were copied
     std::int64_t bytes_copied_ = 0;
+    std::int64_t files_copied_ = 0;
+    static constexpr std::int64_t k_file_bytes = std::int64_t{256} << 10;
 };
 
 struct FolderSwap {

@@ -3,6 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <vector>
+
 #include "storage/names.h"
 #include "storage/testing/log_world.h"
 
@@ -12,31 +15,62 @@ namespace {
 using testing::LogWorld;
 using testing::TestBatch;
 
-// The fsyncs that are left for finish(), of a log with so many closed segments.
-std::int64_t syncs_at_the_end(int segments) {
-    LogWorld world;
-    world.open();
-    for (int i = 0; i < segments; ++i) {
+constexpr std::int64_t k_slice_bytes = std::int64_t{4} << 20;
+
+struct Move {
+    // Of a log with so many closed segments.
+    explicit Move(int segments) {
+        world.open();
+        for (int i = 0; i < segments; ++i) {
+            append();
+            world.log->roll(testing::k_test_now_ms);
+            world.settle();
+        }
+        append();
+    }
+    void append() {
         EXPECT_TRUE(world.append(TestBatch{}));
         world.settle();
-        world.log->roll(testing::k_test_now_ms);
-        world.settle();
     }
-    EXPECT_TRUE(world.append(TestBatch{}));
-    world.settle();
-    LogCopy copy("/data/t-0", "/data/t-0.future");
-    for (bool more = true; more;) more = copy.step(world.files, 100).value();
-    EXPECT_TRUE(world.append(TestBatch{}));
-    world.settle();
-    const auto before = world.files.syncs;
-    EXPECT_TRUE(copy.finish(world.files));
-    const auto log = segment_path("/data/t-0", Offset{segments}, k_log_extension);
-    const auto copied = segment_path("/data/t-0.future", Offset{segments}, k_log_extension);
-    EXPECT_EQ(world.files.text(copied), world.files.text(log));
-    return world.files.syncs - before;
+    // The fsyncs of each slice.
+    std::vector<std::int64_t> copy_all() {
+        std::vector<std::int64_t> syncs;
+        for (bool more = true; more;) {
+            const auto before = world.files.syncs;
+            more = *copy.step(world.files, k_slice_bytes);
+            syncs.push_back(world.files.syncs - before);
+        }
+        return syncs;
+    }
+    std::int64_t finish() {
+        const auto before = world.files.syncs;
+        EXPECT_TRUE(copy.finish(world.files));
+        return world.files.syncs - before;
+    }
+    LogWorld world;
+    LogCopy copy{"/data/t-0", "/data/t-0.future"};
+};
+
+TEST(LogCopy, WhatIsCopiedAlreadyHoldsNobodyUp) {
+    std::vector<std::int64_t> syncs;
+    for (const int segments : {1, 20}) {
+        Move move(segments);
+        move.copy_all();
+        move.append();
+        syncs.push_back(move.finish());
+        const auto log = segment_path("/data/t-0", Offset{segments}, k_log_extension);
+        const auto copied = segment_path("/data/t-0.future", Offset{segments}, k_log_extension);
+        EXPECT_EQ(move.world.files.text(copied), move.world.files.text(log));
+    }
+    EXPECT_EQ(syncs[0], syncs[1]);
 }
 
-TEST(LogCopy, WhatIsCopiedAlreadyHoldsNobodyUp) { EXPECT_EQ(syncs_at_the_end(1), syncs_at_the_end(20)); }
+// A slice is a slice, though the files be small.
+TEST(LogCopy, ManyFilesAreManySlices) {
+    Move few(20);
+    Move many(100);
+    EXPECT_EQ(std::ranges::max(few.copy_all()), std::ranges::max(many.copy_all()));
+}
 
 }  // namespace
 }  // namespace gregor::storage
