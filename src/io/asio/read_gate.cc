@@ -2,10 +2,8 @@
 
 namespace gregor::io {
 
-using namespace std::chrono_literals;
-
-constexpr auto k_contended_for = 1s;
-constexpr auto k_patience = 5ms;
+constexpr std::chrono::seconds k_contended_for{1};
+constexpr std::chrono::milliseconds k_patience{5};
 
 bool ReadGate::is_contended() const {
     return Clock::now().time_since_epoch().count() < contended_until_.load(std::memory_order_relaxed);
