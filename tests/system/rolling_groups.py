@@ -9,6 +9,8 @@ import sys
 import threading
 import time
 from collections import defaultdict
+from pathlib import Path
+from typing import TextIO
 
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewTopic
@@ -19,6 +21,7 @@ from lib.report import Report, expect, expect_equal, say
 
 TOPIC, PARTITIONS, MEMBERS = "rolled", 6, 3
 LIMIT_S = 120
+SESSION_MS = 15_000  # of groups of KIP-848, where the broker says it; its default is 45 s
 KINDS = {  # of groups, and what their members are told
     "classic, eager": ["--group-protocol", "classic", "--assignment-strategy",
                        "org.apache.kafka.clients.consumer.RoundRobinAssignor"],
@@ -31,11 +34,12 @@ KINDS = {  # of groups, and what their members are told
 
 
 class Member:
-    """A VerifiableConsumer and what it said."""
+    """A VerifiableConsumer and what it said. All it printed is in its file, one start after another."""
 
-    def __init__(self, address: str, kind: str, number: int):
+    def __init__(self, broker: Broker, kind: str, number: int):
+        self.output = member_output(broker, number)
         group = f"group {kind}".replace(", ", "-").replace(" ", "-")
-        self.command = [PEER, "tool", "verifiable-consumer", "--bootstrap-server", address, "--topic", TOPIC,
+        self.command = [PEER, "tool", "verifiable-consumer", "--bootstrap-server", broker.address, "--topic", TOPIC,
                         "--group-id", group, "--reset-policy", "earliest", *KINDS[kind]]
         if "classic" in kind:
             self.command += ["--session-timeout", "6000"]
@@ -46,13 +50,23 @@ class Member:
 
     def start(self) -> None:
         self.owned: set[int] = set()
+        self.is_turned_away = False
         self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                        stderr=subprocess.DEVNULL, text=True)
-        threading.Thread(target=self.watch, args=(self.process, self.owned), daemon=True).start()
+                                        stderr=subprocess.STDOUT, text=True)
+        self.watcher = threading.Thread(target=self.watch, args=(self.process, self.owned), daemon=True)
+        self.watcher.start()
 
     def watch(self, process: subprocess.Popen, owned: set[int]) -> None:
+        with self.output.open("a", buffering=1) as kept:
+            kept.write(f"--- process {process.pid} from {time.strftime('%H:%M:%S')}\n")
+            self.take_in(process, owned, kept)
+            kept.write(f"--- process {process.pid} ended with {process.wait()} at {time.strftime('%H:%M:%S')}\n")
+
+    def take_in(self, process: subprocess.Popen, owned: set[int], kept: TextIO) -> None:
         for line in process.stdout:
+            kept.write(line)
             if not line.startswith("{"):
+                self.is_turned_away |= "UnreleasedInstanceIdException" in line
                 continue
             event = json.loads(line)
             partitions = {entry["partition"] for entry in event.get("partitions", [])}
@@ -62,13 +76,35 @@ class Member:
                 owned -= partitions
             self.events.append(event)
 
+    def look_after(self) -> None:
+        """One that was killed has its place until its session ends. Another in its name is turned away and ends, and is
+        started again, as whoever looks after a service does."""
+        if self.process.poll() is None:
+            return
+        self.watcher.join()
+        expect(self.is_turned_away, f"{self.output.name}: ended by itself with {self.process.returncode}")
+        self.start()
+
     def stop(self) -> None:
         self.process.terminate()
         self.process.wait(60)
+        self.watcher.join()
 
     def kill(self) -> None:
         self.process.kill()
         self.process.wait()
+        self.watcher.join()
+
+
+def member_output(broker: Broker, number: int) -> Path:
+    return broker.folder / f"member-{number}.log"
+
+
+def shown(path: Path, lines: int = 40) -> str:
+    """The end of a member's output without its news of records and commits, which come many times a second."""
+    usual = ('"name":"records_consumed"', '"success":true')
+    kept = [line[:600] for line in path.read_text().splitlines() if not any(word in line for word in usual)]
+    return "\n".join([f"{path.name}:", *kept[-lines:]])
 
 
 class Feeder(threading.Thread):
@@ -97,12 +133,17 @@ class Feeder(threading.Thread):
 
 
 def each_has_its_own(members: list[Member]) -> bool:
-    return sorted(p for member in members for p in member.owned) == list(range(PARTITIONS))
+    """Not one all of them, which is what the first to come gets."""
+    shares = [len(member.owned) for member in members]
+    return (sorted(p for member in members for p in member.owned) == list(range(PARTITIONS)) and
+            max(shares) - min(shares) <= 1)
 
 
-def wait_for(what: str, condition, broker: Broker) -> None:
+def wait_for(what: str, condition, broker: Broker, members: list[Member]) -> None:
     deadline = time.monotonic() + LIMIT_S
     while not condition():
+        for member in members:
+            member.look_after()
         expect(broker.is_alive(), f"the broker has stopped by itself: {broker.log()}")
         expect(time.monotonic() < deadline, f"{what}: not within {LIMIT_S} s")
         time.sleep(0.2)
@@ -159,22 +200,22 @@ def committed_ends(members: list[Member]) -> list[int]:
 def roll(broker: Broker, kind: str, rounds: int, seed: int) -> None:
     chance = random.Random(seed)
     feeder = Feeder(broker.address)
-    members = [Member(broker.address, kind, number) for number in range(MEMBERS)]
-    settled = f"each of {PARTITIONS} partitions has one owner"
+    members = [Member(broker, kind, number) for number in range(MEMBERS)]
+    settled = f"each of {PARTITIONS} partitions has one owner, and each member as many"
     try:
-        wait_for(settled, lambda: each_has_its_own(members), broker)
+        wait_for(settled, lambda: each_has_its_own(members), broker, members)
         for _ in range(rounds):
             for member in members:
                 member.stop() if chance.random() < 0.6 else member.kill()
                 time.sleep(chance.uniform(0.1, 1))
                 member.start()
-                wait_for(settled, lambda: each_has_its_own(members), broker)
+                wait_for(settled, lambda: each_has_its_own(members), broker, members)
             broker.stop() if chance.random() < 0.4 else broker.kill()
             broker.start()
             time.sleep(chance.uniform(0.5, 3))
         counts = feeder.end()
-        wait_for("everything is committed", lambda: committed_ends(members) == counts, broker)
-        wait_for(settled, lambda: each_has_its_own(members), broker)
+        wait_for("everything is committed", lambda: committed_ends(members) == counts, broker, members)
+        wait_for(settled, lambda: each_has_its_own(members), broker, members)
     finally:
         feeder.stopping.set()
         for member in members:
@@ -196,11 +237,14 @@ def main() -> int:
     chosen = parser.parse_args()
     report = Report("rolling_groups")
     for number, kind in enumerate(chosen.kind or KINDS):
-        with Broker(chosen.broker, "rolling") as broker:
+        with Broker(chosen.broker, "rolling", group__consumer__min__session__timeout__ms=SESSION_MS,
+                    group__consumer__session__timeout__ms=SESSION_MS) as broker:
             make_topic(broker)
             if not report.run(f"{kind}, seed {chosen.seed}", roll, broker, kind, 4 if chosen.long else 1,
                               chosen.seed + number):
                 print(broker.log(40))
+                for path in sorted(broker.folder.glob("member-*.log")):
+                    print(shown(path))
     return report.finish()
 
 
