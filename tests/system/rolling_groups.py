@@ -168,8 +168,10 @@ def check_starts(members: list[Member]) -> None:
                 continue
             for entry in event["partitions"]:
                 since = assigned.pop(entry["partition"], None)
+                if since is None:
+                    continue
                 before = [offset for at, partition, offset in acknowledged
-                          if since is not None and partition == entry["partition"] and at < since]
+                          if partition == entry["partition"] and at < since]
                 expect(not before or entry["minOffset"] >= max(before),
                        f"partition {entry['partition']} is read from {entry['minOffset']}, {before and max(before)} was "
                        f"committed before")
