@@ -234,16 +234,16 @@ def make_topic(broker: Broker) -> None:
 
 def main() -> int:
     parser = options.parser(__doc__)
-    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--seed", type=int, default=1, help="of the first kind; the others' follow it")
     parser.add_argument("--kind", choices=KINDS, action="append", help="of groups; by default all")
     chosen = parser.parse_args()
     report = Report("rolling_groups")
-    for number, kind in enumerate(chosen.kind or KINDS):
+    for kind in chosen.kind or KINDS:
+        seed = chosen.seed + list(KINDS).index(kind)  # the same alone as among the others
         with Broker(chosen.broker, "rolling", group__consumer__min__session__timeout__ms=SESSION_MS,
                     group__consumer__session__timeout__ms=SESSION_MS) as broker:
             make_topic(broker)
-            if not report.run(f"{kind}, seed {chosen.seed}", roll, broker, kind, 4 if chosen.long else 1,
-                              chosen.seed + number):
+            if not report.run(f"{kind}, seed {seed}", roll, broker, kind, 4 if chosen.long else 1, seed):
                 print(broker.log(40))
                 for path in sorted(broker.folder.glob("member-*.log")):
                     print(shown(path))
