@@ -82,7 +82,7 @@ private:
 class SimDiskQueue final : public io::Disk {
 public:
     SimDiskQueue(World& world, Machine& machine, Prng prng) : world_(world), machine_(machine), prng_(prng) {}
-    io::DiskLane new_lane() override { return {++last_lane_}; }
+    io::DiskLane new_lane(io::LaneUse) override { return {++last_lane_}; }
     void submit(io::DiskLane lane, std::unique_ptr<io::DiskJob> job) override;
     void drop_tasks() { lanes_.clear(); }
 

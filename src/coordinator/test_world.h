@@ -69,7 +69,7 @@ private:
 
 class NoDisk final : public io::Disk {
 public:
-    io::DiskLane new_lane() override { UNREACHABLE(); }
+    io::DiskLane new_lane(io::LaneUse) override { UNREACHABLE(); }
     void submit(io::DiskLane, std::unique_ptr<io::DiskJob>) override { UNREACHABLE(); }
 };
 

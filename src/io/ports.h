@@ -135,10 +135,14 @@ struct DiskLane {
     std::uint32_t value = 0;
 };
 
+// Whether somebody waits for the jobs of a lane. Those of bulk lanes have long reads or writes and all the
+// time there is: they never occupy every worker.
+enum class LaneUse : std::uint8_t { waited_for, bulk };
+
 class Disk {
 public:
     virtual ~Disk() = default;
-    virtual DiskLane new_lane() = 0;
+    virtual DiskLane new_lane(LaneUse use) = 0;
     virtual void submit(DiskLane lane, std::unique_ptr<DiskJob> job) = 0;
 };
 

@@ -192,7 +192,7 @@ MetadataLog::MetadataLog(const io::ShardPorts& ports, const std::string& directo
       tail_(k_tail_bytes),
       writer_(make_ref<storage::DirWriter>(directory, ports_.executor, ports_.disk, *this,
                                            storage::DirWriterLimits{.never_takes_back = true})),
-      file_lane_(ports_.disk.new_lane()) {
+      file_lane_(ports_.disk.new_lane(io::LaneUse::waited_for)) {
     log_ =
         std::make_unique<storage::Log>(std::move(loaded.log), log_config(loaded.limits),
                                        storage::LogPorts{writer_, tail_, ports_.disk, decompressor_}, *this);

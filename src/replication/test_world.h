@@ -365,7 +365,7 @@ private:
     class Disk final : public io::Disk {
     public:
         explicit Disk(io::FileSystem& system) : files_(system) {}
-        io::DiskLane new_lane() override { return {++lanes_}; }
+        io::DiskLane new_lane(io::LaneUse) override { return {++lanes_}; }
         void submit(io::DiskLane, std::unique_ptr<io::DiskJob> job) override {
             jobs_.push_back(std::move(job));
         }

@@ -73,7 +73,7 @@ struct NoShards final : io::Shards {
     void submit(ShardId, io::Task) override { UNREACHABLE(); }
 };
 struct NoDisk final : io::Disk {
-    io::DiskLane new_lane() override { UNREACHABLE(); }
+    io::DiskLane new_lane(io::LaneUse) override { UNREACHABLE(); }
     void submit(io::DiskLane, std::unique_ptr<io::DiskJob>) override { UNREACHABLE(); }
 };
 struct NoNetwork final : io::Network {

@@ -160,9 +160,9 @@ DirWriter::DirWriter(std::string directory, io::Executor& executor, io::Disk& di
       disk_(&disk),
       observer_(&observer),
       limits_(limits),
-      lane_(disk.new_lane()),
-      background_lane_(disk.new_lane()),
-      bulk_lane_(disk.new_lane()),
+      lane_(disk.new_lane(io::LaneUse::waited_for)),
+      background_lane_(disk.new_lane(io::LaneUse::waited_for)),
+      bulk_lane_(disk.new_lane(io::LaneUse::bulk)),
       open_segments_(limits.open_segments_max) {}
 
 WriteClientId DirWriter::attach(WriteClient& client) {

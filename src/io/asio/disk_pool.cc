@@ -38,17 +38,18 @@ private:
     Status first_error_;
 };
 
-DiskPool::DiskPool(Shards& shards, std::size_t workers_max)
-    : shards_(shards), workers_max_(workers_max), unordered_max_(std::max<std::size_t>(workers_max / 3, 1)) {
+DiskPool::DiskPool(Shards& shards, std::size_t workers_max) : shards_(shards), workers_max_(workers_max) {
     ASSERT(workers_max > 0);
-    lanes_.emplace_back();
+    queues_[ordered].running_max = workers_max;
+    queues_[unordered].running_max = queues_[bulk].running_max = std::max<std::size_t>(workers_max / 3, 1);
+    lanes_.push_back({.queue = unordered});
 }
 
 DiskPool::~DiskPool() { ASSERT(workers_.empty()); }
 
-DiskLane DiskPool::new_lane() {
+DiskLane DiskPool::new_lane(LaneUse use) {
     const std::scoped_lock lock(mutex_);
-    lanes_.emplace_back();
+    lanes_.push_back({.queue = use == LaneUse::bulk ? bulk : ordered});
     return DiskLane{static_cast<std::uint32_t>(lanes_.size() - 1)};
 }
 
@@ -67,12 +68,14 @@ void DiskPool::submit(ShardId origin, DiskLane lane, std::unique_ptr<DiskJob> jo
 }
 
 std::size_t DiskPool::runnable() const {
-    const auto unordered = std::min(unordered_.size(), unordered_max_ - unordered_running_);
-    return help_wanted_.size() + ordered_.size() + unordered;
+    auto count = help_wanted_.size();
+    for (const auto& queue : queues_) count += queue.runnable();
+    return count;
 }
 
 void DiskPool::enqueue(std::unique_lock<std::mutex>& lock, Work work) {
-    (work.lane.value == 0 ? unordered_ : ordered_).push_back(std::move(work));
+    auto& queue = queues_[lanes_[work.lane.value].queue];
+    queue.ready.push_back(std::move(work));
     wake_worker(lock);
 }
 
@@ -114,22 +117,22 @@ void DiskPool::work() {
             help.batch->help();
             lock.lock();
         } else {
-            auto work = take_work();
-            const bool is_unordered = work.lane.value == 0;
+            auto& queue = next_queue();
+            auto work = std::move(queue.ready.front());
+            queue.ready.pop_front();
+            ++queue.running;
             lock.unlock();
             run_job(std::move(work));
             lock.lock();
-            if (is_unordered) --unordered_running_;
+            --queue.running;
         }
     }
 }
 
-DiskPool::Work DiskPool::take_work() {
-    auto& queue = ordered_.empty() ? unordered_ : ordered_;
-    if (&queue == &unordered_) ++unordered_running_;
-    auto work = std::move(queue.front());
-    queue.pop_front();
-    return work;
+DiskPool::Queue& DiskPool::next_queue() {
+    const auto next = std::ranges::find_if(queues_, [](const Queue& queue) { return queue.runnable() > 0; });
+    ASSERT(next != queues_.end());
+    return *next;
 }
 
 void DiskPool::run_job(Work work) {
@@ -161,8 +164,7 @@ void DiskPool::stop() {
     }
     work_ready_.notify_all();
     for (auto& worker : workers) worker.join();
-    ordered_.clear();
-    unordered_.clear();
+    for (auto& queue : queues_) queue.ready.clear();
     for (auto& lane : lanes_) lane.waiting.clear();
 }
 

@@ -136,6 +136,11 @@ private:
     UniqueFd fd_;
 };
 
+std::int64_t page_bytes() {
+    static const std::int64_t bytes = ::sysconf(_SC_PAGESIZE);
+    return bytes;
+}
+
 // A range of a file in the address space, so that the kernel can be asked which of its pages are in memory.
 class Mapping {
 public:
@@ -149,8 +154,8 @@ public:
     explicit operator bool() const { return pages_ != MAP_FAILED; }
 
     bool is_resident() const {
-        static const auto page_bytes = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
-        std::vector<unsigned char> present((length_ + page_bytes - 1) / page_bytes);
+        const auto unit = static_cast<std::size_t>(page_bytes());
+        std::vector<unsigned char> present((length_ + unit - 1) / unit);
         if (::mincore(pages_, length_, present.data()) < 0) return false;
         return std::ranges::all_of(present, [](unsigned char page) { return (page & 1U) != 0; });
     }
@@ -211,13 +216,12 @@ Result<std::int64_t> KernelFile::size() const {
 }
 
 Status KernelFile::make_resident(std::int64_t position, std::size_t size) {
-    if (gate_.is_contended() && !is_resident(position, size)) TRY_STATUS(read_in_turns(position, size));
-    return walk(position, size);
+    const bool must_take_turns = gate_.is_contended() && !is_resident(position, size);
+    return must_take_turns ? read_in_turns(position, size) : walk(position, size);
 }
 
 bool KernelFile::is_resident(std::int64_t position, std::size_t size) const {
-    static const std::int64_t page_bytes = ::sysconf(_SC_PAGESIZE);
-    const auto skipped = position % page_bytes;
+    const auto skipped = position % page_bytes();
     const Mapping mapping(fd(), position - skipped, static_cast<std::size_t>(skipped) + size);
     return mapping && mapping.is_resident();
 }

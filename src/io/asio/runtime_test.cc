@@ -149,15 +149,18 @@ struct ReleasingJob final : DiskJob {
     std::atomic<bool>& released;
 };
 
-TEST(AsioRuntime, AJobOfALaneFindsAWorkerBesideAnyNumberWithoutOne) {
+TEST(AsioRuntime, WhatIsWaitedForFindsAWorkerBesideAnyNumberOfReadsAndBulkLanes) {
     AsioRuntime runtime;
     auto& ports = runtime.ports(k_first);
     std::atomic<bool> release = false;
-    int left = 50;
+    int left = 100;
     ports.executor.post([&] {
-        for (int i = left; i > 0; --i)
+        for (int i = left / 2; i > 0; --i) {
             ports.disk.submit({}, std::make_unique<StandingJob>(release, left, runtime));
-        ports.disk.submit(ports.disk.new_lane(), std::make_unique<ReleasingJob>(release));
+            ports.disk.submit(ports.disk.new_lane(LaneUse::bulk),
+                              std::make_unique<StandingJob>(release, left, runtime));
+        }
+        ports.disk.submit(ports.disk.new_lane(LaneUse::waited_for), std::make_unique<ReleasingJob>(release));
     });
     run_for_at_most_20s(runtime);
     EXPECT_EQ(left, 0);

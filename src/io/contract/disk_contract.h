@@ -216,9 +216,9 @@ TYPED_TEST_P(DiskContract, JobsOfALaneRunAndCompleteInOrder) {
     std::mutex mutex;
     std::vector<int> ran;
     std::vector<int> completed;
-    const auto lane = ports.disk.new_lane();
+    const auto lane = ports.disk.new_lane(LaneUse::waited_for);
     EXPECT_NE(lane.value, 0U);
-    EXPECT_NE(ports.disk.new_lane().value, lane.value);
+    EXPECT_NE(ports.disk.new_lane(LaneUse::waited_for).value, lane.value);
     ports.executor.post([&] {
         for (int i = 0; i < k_jobs; ++i) {
             ports.disk.submit(lane, std::make_unique<CountingJob>(i, ran, mutex, completed));
@@ -275,7 +275,7 @@ struct ChainedJob final : DiskJob {
 TYPED_TEST_P(DiskContract, JobsUseTheFileSystemAndFollowEachOther) {
     auto& ports = this->world.ports(ShardId{0});
     bool finished = false;
-    const auto lane = ports.disk.new_lane();
+    const auto lane = ports.disk.new_lane(LaneUse::waited_for);
     const auto path = this->path("chain");
     ports.executor.post(
         [&] { ports.disk.submit(lane, std::make_unique<ChainedJob>(ports.disk, lane, path, 9, finished)); });

@@ -221,7 +221,7 @@ inline MemoryFileLock::~MemoryFileLock() { files_->locked.erase(path_); }
 class ManualDisk final : public io::Disk {
 public:
     explicit ManualDisk(io::FileSystem& files) : files_(&files) {}
-    io::DiskLane new_lane() override { return {++lanes_}; }
+    io::DiskLane new_lane(io::LaneUse) override { return {++lanes_}; }
     void submit(io::DiskLane, std::unique_ptr<io::DiskJob> job) override { jobs_.push_back(std::move(job)); }
     bool run_one() {
         if (jobs_.empty()) return false;
