@@ -34,7 +34,8 @@ def whole_log(body: dict, ask: Callable[[dict], dict]) -> dict:
 
 def comparable(answer: dict) -> dict:
     """Without what depends on when the cleaner passed by: whether a tombstone that is gone was seen in time to give its batch
-    a horizon, to which times are relative from then on."""
+    a horizon, to which times are relative from then on; and whether a batch of which nothing is left went at once, and has kept
+    its latest time, or piece by piece, and has that of its last piece."""
     if not answer["responses"] or partition_of(answer)["error_code"]:
         return answer
     found = []
@@ -43,6 +44,8 @@ def comparable(answer: dict) -> dict:
         if all(record.value is not None for record in records):
             view["attributes"] &= ~batches.HAS_HORIZON
         del view["base_timestamp"]
+        if not records:
+            del view["max_timestamp"]
         found.append(view | {"records": [[record.offset, record.timestamp, str(record.key), str(record.value)] for record in records]})
     partition_of(answer)["records"] = found
     return answer
