@@ -50,6 +50,18 @@ TEST(Batch, PatchesOutsideTheChecksumKeepIt) {
     EXPECT_EQ(batch.view().partition_leader_epoch(), LeaderEpoch{9});
 }
 
+// As Kafka's MemoryRecords.filterTo writes a batch that cleaning leaves for its sequence's sake.
+TEST(Batch, OneThatIsEmptiedKeepsItsPlaceAndTheTimeItWasFoundWith) {
+    const auto full = small_batch(7);
+    const auto empty = build_empty_batch(BatchView(full.bytes()));
+    const BatchView view(empty.bytes());
+    EXPECT_TRUE(view.verify());
+    EXPECT_EQ(view.base_offset(), Offset{7});
+    EXPECT_EQ(view.last_offset(), Offset{8});
+    EXPECT_EQ(view.max_timestamp(), 1000);
+    EXPECT_EQ(view.records_count(), 0);
+}
+
 TEST(Batch, TimestampPatchRenewsTheChecksumOnlyWhenNeeded) {
     const auto slice = small_batch();
     MutableBatch batch(slice.patchable());
