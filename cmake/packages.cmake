@@ -8,6 +8,14 @@ find_package(CLI11 REQUIRED)
 find_package(GTest REQUIRED)
 find_package(Boost 1.81 REQUIRED)
 
+# fmt without its library, of which Debian has no static archive: src/base/fmt.cc is that. spdlog is headers over it.
+add_library(gregor_fmt INTERFACE)
+target_include_directories(gregor_fmt SYSTEM INTERFACE
+  $<TARGET_PROPERTY:fmt::fmt-header-only,INTERFACE_INCLUDE_DIRECTORIES>
+  $<TARGET_PROPERTY:spdlog::spdlog_header_only,INTERFACE_INCLUDE_DIRECTORIES>)
+target_compile_definitions(gregor_fmt INTERFACE SPDLOG_FMT_EXTERNAL)
+add_library(gregor::fmt ALIAS gregor_fmt)
+
 # A library without a CMake package: the static archive if there is one, else the shared object.
 function(gregor_library name stem)
   find_library(GREGOR_${name}_LIBRARY NAMES lib${stem}.a ${stem} REQUIRED)

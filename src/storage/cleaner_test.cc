@@ -16,7 +16,7 @@ namespace {
 using testing::LogWorld;
 using testing::ranges;
 using Ranges = std::vector<std::pair<std::int64_t, std::int64_t>>;
-constexpr auto k_now = testing::k_test_now_ms;
+using testing::k_test_now_ms;
 constexpr std::int64_t k_day = 86'400'000;
 
 // "a=1 b c=2": keys with values, "b" alone is a tombstone, "=1" has no key.
@@ -40,7 +40,7 @@ Slice make_keyed(const Keyed& batch) {
         const auto end = std::min(batch.records.find(' ', at), batch.records.size());
         const auto text = std::string_view(batch.records).substr(at, end - at);
         const auto equals = text.find('=');
-        records::NewRecord record{.timestamp = k_now};
+        records::NewRecord record{.timestamp = k_test_now_ms};
         if (equals != 0) record.key = as_bytes(text.substr(0, equals));
         if (equals != std::string_view::npos) record.value = as_bytes(text.substr(equals + 1));
         builder.append(record);
@@ -68,28 +68,30 @@ protected:
         return offset;
     }
     Offset append(Slice batch, records::AppendOrigin origin) {
-        const auto info = world.log->append(
-            {.records = std::move(batch), .origin = origin, .leader_epoch = world.epoch, .now_ms = k_now});
+        const auto info = world.log->append({.records = std::move(batch),
+                                             .origin = origin,
+                                             .leader_epoch = world.epoch,
+                                             .now_ms = k_test_now_ms});
         EXPECT_TRUE(info) << info.error().error.detail;
         world.settle();
         return info ? info->base_offset : k_no_offset;
     }
     void end_transaction(std::int64_t producer, bool commits) {
         append(records::build_end_transaction_marker(
-                   {.timestamp = k_now, .producer_id = ProducerId{producer}, .producer_epoch = 0},
+                   {.timestamp = k_test_now_ms, .producer_id = ProducerId{producer}, .producer_epoch = 0},
                    {.type = commits ? records::ControlType::commit : records::ControlType::abort,
                     .coordinator_epoch = 0}),
                records::AppendOrigin::coordinator);
     }
     void roll() {
-        world.log->roll(k_now);
+        world.log->roll(k_test_now_ms);
         world.settle();
     }
     CleaningRequest request(std::int64_t now_ms) const {
         return {.high_watermark = world.log->log_end_offset(), .now_ms = now_ms};
     }
     // A whole pass; false when the cleaner failed.
-    bool clean(std::int64_t now_ms = k_now) {
+    bool clean(std::int64_t now_ms = k_test_now_ms) {
         world.log->on_high_watermark(world.log->log_end_offset());
         EXPECT_TRUE(world.log->cleanability(request(now_ms)).is_worth_it);
         Cleaner cleaner(world.log->plan_cleaning(request(now_ms), limits));
@@ -142,7 +144,7 @@ protected:
             else
                 text += std::string(as_text(record.key.value_or(Bytes{}))) +
                         (record.value ? "=" + std::string(as_text(*record.value)) : "");
-            EXPECT_EQ(record.timestamp(batch), k_now);
+            EXPECT_EQ(record.timestamp(batch), k_test_now_ms);
             text += " ";
         }
         EXPECT_TRUE(opened.cursor.status());
@@ -178,7 +180,7 @@ TEST_F(Compaction, KeepsTheLastValueOfEveryKey) {
     EXPECT_EQ(contents(), "2:c=1 3:a=2 4:d=1 5:b=2 6:a=3 ");
     EXPECT_EQ(bases(), (std::vector<std::int64_t>{0, 6}));  // two small ones became one
     EXPECT_EQ(world.log->clean_end(), Offset{6});
-    EXPECT_FALSE(world.log->cleanability(request(k_now)).is_worth_it);
+    EXPECT_FALSE(world.log->cleanability(request(k_test_now_ms)).is_worth_it);
     reopen();
     EXPECT_EQ(contents(), "2:c=1 3:a=2 4:d=1 5:b=2 6:a=3 ");
     EXPECT_EQ(world.report.bytes_truncated, 0);
@@ -206,15 +208,15 @@ TEST_F(Compaction, TombstonesGoWhenTheirHorizonHasPassed) {
     ASSERT_TRUE(clean());
     EXPECT_EQ(contents(), "1:b=1 2:a ");
     const auto bytes = world.read(2)->records.flatten();
-    EXPECT_EQ(records::BatchView(bytes).delete_horizon_ms(), k_now + k_day);
-    EXPECT_EQ(records::BatchView(bytes).max_timestamp(), k_now);
+    EXPECT_EQ(records::BatchView(bytes).delete_horizon_ms(), k_test_now_ms + k_day);
+    EXPECT_EQ(records::BatchView(bytes).max_timestamp(), k_test_now_ms);
     append({.records = "c=1"});
     roll();
-    ASSERT_TRUE(clean(k_now + k_day - 1));
+    ASSERT_TRUE(clean(k_test_now_ms + k_day - 1));
     EXPECT_EQ(contents(), "1:b=1 2:a 3:c=1 ");
     append({.records = "d=1"});
     roll();
-    ASSERT_TRUE(clean(k_now + k_day));
+    ASSERT_TRUE(clean(k_test_now_ms + k_day));
     EXPECT_EQ(contents(), "1:b=1 3:c=1 4:d=1 ");
 }
 
@@ -235,7 +237,7 @@ TEST_F(Compaction, TheEndOfThePassStaysVisible) {
     append({.records = "a=2"});
     append({.records = "=9"});
     roll();
-    ASSERT_TRUE(clean(k_now + k_day));
+    ASSERT_TRUE(clean(k_test_now_ms + k_day));
     EXPECT_EQ(contents(), "2:a=2 [3-3] ");
     reopen();
     EXPECT_EQ(world.log->log_end_offset(), Offset{4});
@@ -279,7 +281,7 @@ TEST_F(Compaction, AbortedTransactionsGoAndTheirMarkersLater) {
     EXPECT_TRUE(read_txn_index(world.files, "/data/t-0", Offset{0})->empty());
     append({.records = "y=2"});
     roll();
-    ASSERT_TRUE(clean(k_now + k_day));
+    ASSERT_TRUE(clean(k_test_now_ms + k_day));
     EXPECT_EQ(contents(), "0:a=1 3:c=1 5:COMMIT [6-6] 7:x=2 8:COMMIT 9:COMMIT 11:y=2 ");
 }
 
@@ -291,7 +293,7 @@ TEST_F(Compaction, NothingOpenIsCleaned) {
     append({.records = "a=3"});
     roll();
     world.log->on_high_watermark(world.log->log_end_offset());
-    EXPECT_FALSE(world.log->cleanability(request(k_now)).is_worth_it);
+    EXPECT_FALSE(world.log->cleanability(request(k_test_now_ms)).is_worth_it);
     end_transaction(1, true);
     roll();
     ASSERT_TRUE(clean());
@@ -305,19 +307,19 @@ TEST_F(Compaction, LagsAndRatioDecide) {
     open();
     append({.records = "a=1"});
     roll();
-    EXPECT_FALSE(world.log->cleanability(request(k_now + 999)).is_worth_it);
-    EXPECT_TRUE(world.log->cleanability(request(k_now + 1'000)).is_worth_it);
-    ASSERT_TRUE(clean(k_now + 1'000));
+    EXPECT_FALSE(world.log->cleanability(request(k_test_now_ms + 999)).is_worth_it);
+    EXPECT_TRUE(world.log->cleanability(request(k_test_now_ms + 1'000)).is_worth_it);
+    ASSERT_TRUE(clean(k_test_now_ms + 1'000));
     append({.records = "b=1"});
     roll();
-    const auto half = world.log->cleanability(request(k_now + 1'000));
+    const auto half = world.log->cleanability(request(k_test_now_ms + 1'000));
     EXPECT_EQ(half.ratio(), 0.5);
     EXPECT_FALSE(half.is_worth_it);  // more than half, not half
-    EXPECT_FALSE(world.log->cleanability(request(k_now + 5'000)).is_worth_it);
-    EXPECT_TRUE(world.log->cleanability(request(k_now + 5'001)).is_worth_it);
+    EXPECT_FALSE(world.log->cleanability(request(k_test_now_ms + 5'000)).is_worth_it);
+    EXPECT_TRUE(world.log->cleanability(request(k_test_now_ms + 5'001)).is_worth_it);
     world.config.cleanup_compact = false;
     world.log->update_config(world.config);
-    EXPECT_FALSE(world.log->cleanability(request(k_now + 5'001)).is_worth_it);
+    EXPECT_FALSE(world.log->cleanability(request(k_test_now_ms + 5'001)).is_worth_it);
 }
 
 TEST_F(Compaction, AFullMapMakesSeveralPasses) {
@@ -365,7 +367,7 @@ TEST_F(Compaction, ReadersDuringTheSwapReadTheNewSegments) {
     open();
     for (int i = 0; i < 20; ++i) append({.records = "a=1 b" + std::to_string(i) + "=1"});
     roll();
-    Cleaner cleaner(world.log->plan_cleaning(request(k_now), limits));
+    Cleaner cleaner(world.log->plan_cleaning(request(k_test_now_ms), limits));
     while (!*cleaner.step(world.files, 1'000)) {
     }
     const auto ask = [&](std::optional<Result<LogRead>>& got) {
@@ -395,7 +397,7 @@ TEST_F(Compaction, ATruncationMeanwhileWins) {
     roll();
     append({.records = "a=2"});
     roll();
-    Cleaner cleaner(world.log->plan_cleaning(request(k_now), limits));
+    Cleaner cleaner(world.log->plan_cleaning(request(k_test_now_ms), limits));
     while (!*cleaner.step(world.files, 1'000)) {
     }
     world.log->truncate_to(Offset{1}, [](const Status&) {});

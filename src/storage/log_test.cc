@@ -14,7 +14,7 @@ using testing::make_batch;
 using testing::ranges;
 using testing::TestBatch;
 using Ranges = std::vector<std::pair<std::int64_t, std::int64_t>>;
-constexpr auto k_now = testing::k_test_now_ms;
+using testing::k_test_now_ms;
 
 TEST(Log, AppendIsAssignedThenDurable) {
     LogWorld world;
@@ -137,16 +137,16 @@ TEST(Log, RollsBySizeAndReadsAcross) {
 TEST(Log, RollsByRecordTimeAndFullIndexes) {
     LogWorld world({.segment_ms = 1000});
     world.open();
-    ASSERT_TRUE(world.append(TestBatch{.timestamp = k_now}));
-    ASSERT_TRUE(world.append(TestBatch{.timestamp = k_now + 1000}));
-    ASSERT_TRUE(world.append(TestBatch{.timestamp = k_now + 1001}));
+    ASSERT_TRUE(world.append(TestBatch{.timestamp = k_test_now_ms}));
+    ASSERT_TRUE(world.append(TestBatch{.timestamp = k_test_now_ms + 1000}));
+    ASSERT_TRUE(world.append(TestBatch{.timestamp = k_test_now_ms + 1001}));
     world.settle();
     EXPECT_TRUE(world.files.nodes.contains("/data/t-0/00000000000000000002.log"));
     EXPECT_FALSE(world.files.nodes.contains("/data/t-0/00000000000000000001.log"));
 
     LogWorld full({.segment_index_bytes = 36, .index_interval_bytes = 0});
     full.open();
-    for (int i = 0; i < 4; ++i) ASSERT_TRUE(full.append(TestBatch{.timestamp = k_now + i}));
+    for (int i = 0; i < 4; ++i) ASSERT_TRUE(full.append(TestBatch{.timestamp = k_test_now_ms + i}));
     full.settle();
     // Two time entries of three slots: the third is kept for the closing entry.
     EXPECT_TRUE(full.files.nodes.contains("/data/t-0/00000000000000000003.log"));
@@ -163,7 +163,7 @@ TEST(Log, ValidatesLikeKafka) {
     EXPECT_EQ(world.append(whole.subslice(0, whole.size() - 1)).error().error.code,
               ErrorCode::corrupt_message);
     EXPECT_EQ(world.append(Slice()).error().error.code, ErrorCode::corrupt_message);
-    const auto late = world.append(TestBatch{.timestamp = k_now + 3'600'001});
+    const auto late = world.append(TestBatch{.timestamp = k_test_now_ms + 3'600'001});
     EXPECT_EQ(late.error().error.code, ErrorCode::invalid_timestamp);
     EXPECT_EQ(late.error().record_errors.size(), 1U);
     EXPECT_EQ(world.log->log_end_offset(), Offset{0});
@@ -178,10 +178,10 @@ TEST(Log, StampsAppendTimeAndEpoch) {
     world.open();
     const auto info = world.append(TestBatch{.timestamp = 5});
     ASSERT_TRUE(info);
-    EXPECT_EQ(info->log_append_time_ms, k_now);
+    EXPECT_EQ(info->log_append_time_ms, k_test_now_ms);
     const auto bytes = world.read(0)->records.flatten();
     const records::BatchView batch(bytes);
-    EXPECT_EQ(batch.max_timestamp(), k_now);
+    EXPECT_EQ(batch.max_timestamp(), k_test_now_ms);
     EXPECT_EQ(batch.partition_leader_epoch(), LeaderEpoch{7});
     EXPECT_EQ(world.log->epochs(), (std::vector<EpochStart>{{LeaderEpoch{7}, Offset{0}}}));
     world.settle();
@@ -229,20 +229,20 @@ TEST(Log, SearchesByTime) {
     EXPECT_EQ(world.find_time(0)->offset, k_no_offset);
     EXPECT_EQ(world.find_time(k_max_timestamp)->offset, k_no_offset);
     for (int i = 0; i < 20; ++i) {  // records at now, now+1, now+10, now+11, ...
-        ASSERT_TRUE(world.append(TestBatch{.records = 2, .timestamp = k_now + 10 * i}));
+        ASSERT_TRUE(world.append(TestBatch{.records = 2, .timestamp = k_test_now_ms + 10 * i}));
         world.settle();
     }
     EXPECT_EQ(world.find_time(0)->offset, Offset{0});
-    EXPECT_EQ(world.find_time(k_now + 11)->offset, Offset{3});
-    EXPECT_EQ(world.find_time(k_now + 12)->offset, Offset{4});
-    EXPECT_EQ(world.find_time(k_now + 12)->timestamp, k_now + 20);
-    EXPECT_EQ(world.find_time(k_now + 191)->offset, Offset{39});
-    EXPECT_EQ(world.find_time(k_now + 192)->offset, k_no_offset);
+    EXPECT_EQ(world.find_time(k_test_now_ms + 11)->offset, Offset{3});
+    EXPECT_EQ(world.find_time(k_test_now_ms + 12)->offset, Offset{4});
+    EXPECT_EQ(world.find_time(k_test_now_ms + 12)->timestamp, k_test_now_ms + 20);
+    EXPECT_EQ(world.find_time(k_test_now_ms + 191)->offset, Offset{39});
+    EXPECT_EQ(world.find_time(k_test_now_ms + 192)->offset, k_no_offset);
     EXPECT_EQ(world.find_time(k_max_timestamp)->offset, Offset{39});
     EXPECT_EQ(world.find_time(k_earliest_timestamp)->offset, Offset{0});
     EXPECT_EQ(world.find_time(k_latest_timestamp)->offset, Offset{40});
-    ASSERT_TRUE(world.append(TestBatch{.timestamp = k_now + 5}));  // time goes back
-    EXPECT_EQ(world.find_time(k_now + 3)->offset, Offset{2});
+    ASSERT_TRUE(world.append(TestBatch{.timestamp = k_test_now_ms + 5}));  // time goes back
+    EXPECT_EQ(world.find_time(k_test_now_ms + 3)->offset, Offset{2});
     world.log->raise_log_start_offset(Offset{7});
     EXPECT_EQ(world.find_time(0)->offset, Offset{7});
     EXPECT_EQ(world.find_time(k_earliest_timestamp)->offset, Offset{7});
@@ -254,7 +254,7 @@ TEST(Log, TruncatesAndGoesOn) {
     world.open();
     for (int i = 0; i < 10; ++i) {
         world.epoch = LeaderEpoch{i / 2};
-        ASSERT_TRUE(world.append(TestBatch{.records = 2, .timestamp = k_now + i}));
+        ASSERT_TRUE(world.append(TestBatch{.records = 2, .timestamp = k_test_now_ms + i}));
     }
     bool done = false;
     world.log->truncate_to(Offset{9}, [&](const Status& status) { done = status.has_value(); });
@@ -302,12 +302,12 @@ TEST(Log, TransactionsHoldTheStableOffset) {
         .producer_id = ProducerId{1}, .producer_epoch = 0, .base_sequence = 0, .transactional = true}));
     EXPECT_EQ(world.log->first_unstable_offset(), Offset{1});
     const auto marker = records::build_end_transaction_marker(
-        {.timestamp = k_now, .producer_id = ProducerId{1}, .producer_epoch = 0},
+        {.timestamp = k_test_now_ms, .producer_id = ProducerId{1}, .producer_epoch = 0},
         {.type = records::ControlType::commit, .coordinator_epoch = 1});
     ASSERT_TRUE(world.log->append({.records = marker,
                                    .origin = records::AppendOrigin::coordinator,
                                    .leader_epoch = world.epoch,
-                                   .now_ms = k_now}));
+                                   .now_ms = k_test_now_ms}));
     EXPECT_EQ(world.log->first_unstable_offset(), Offset{1});
     world.log->on_high_watermark(Offset{3});
     EXPECT_EQ(world.log->first_unstable_offset(), std::nullopt);
@@ -449,7 +449,7 @@ TEST(Log, RefusesClientsWhenTheDiskIsFull) {
     EXPECT_TRUE(world.log->append({.records = make_batch(TestBatch{}),
                                    .origin = records::AppendOrigin::coordinator,
                                    .leader_epoch = world.epoch,
-                                   .now_ms = k_now}));
+                                   .now_ms = k_test_now_ms}));
     world.settle();
     EXPECT_EQ(world.log->durable_end(), Offset{2});
     EXPECT_TRUE(world.read(0));
@@ -465,20 +465,20 @@ TEST(Log, RefusesClientsWhenTheDiskIsFull) {
 TEST(Log, ClosesSoThatKafkaMayCallItClean) {
     LogWorld world({.index_interval_bytes = 100});
     world.open();
-    for (int i = 0; i < 10; ++i) ASSERT_TRUE(world.append(TestBatch{.timestamp = k_now + i}));
+    for (int i = 0; i < 10; ++i) ASSERT_TRUE(world.append(TestBatch{.timestamp = k_test_now_ms + i}));
     ASSERT_TRUE(world.close());
     EXPECT_TRUE(world.files.nodes.contains("/data/t-0/00000000000000000010.snapshot"));
     for (const auto& [path, node] : world.files.nodes)
         EXPECT_EQ(node->synced_size, node->data.size()) << path;
     const auto& time = world.files.nodes.at("/data/t-0/00000000000000000000.timeindex")->data;
     ASSERT_EQ(time.size() % 12, 0U);
-    EXPECT_EQ(records::load_be<std::int64_t>(time.data() + time.size() - 12), k_now + 9);
+    EXPECT_EQ(records::load_be<std::int64_t>(time.data() + time.size() - 12), k_test_now_ms + 9);
     auto request = world.request();
     request.clean = true;
     world.open(request);
     EXPECT_EQ(world.log->log_end_offset(), Offset{10});
     EXPECT_EQ(world.report.segments_recovered, 0);
-    EXPECT_EQ(world.find_time(k_now + 9)->offset, Offset{9});
+    EXPECT_EQ(world.find_time(k_test_now_ms + 9)->offset, Offset{9});
 }
 
 TEST(Log, RemovesItsDirectory) {

@@ -11,10 +11,10 @@
 namespace gregor::storage {
 namespace {
 
+using testing::k_test_now_ms;
 using testing::LogWorld;
 using testing::make_batch;
 using testing::TestBatch;
-constexpr auto k_now = testing::k_test_now_ms;
 
 // What Kafka's leader lets pass, since it does not compare a compressed record's own length with its fields:
 // that of the first record is one too small. Who reads the batch stumbles.
@@ -40,14 +40,14 @@ Slice batch_of_false_length(const TestBatch& batch) {
 TEST(LogTimes, ARecordOfFalseLengthIsAnError) {
     LogWorld world;
     world.open();
-    ASSERT_TRUE(world.append(TestBatch{.timestamp = k_now}));
-    ASSERT_TRUE(world.append(batch_of_false_length({.records = 2, .timestamp = k_now + 10})));
+    ASSERT_TRUE(world.append(TestBatch{.timestamp = k_test_now_ms}));
+    ASSERT_TRUE(world.append(batch_of_false_length({.records = 2, .timestamp = k_test_now_ms + 10})));
     world.settle();
-    EXPECT_EQ(world.find_time(k_now)->offset, Offset{0});
-    EXPECT_EQ(world.find_time(k_now + 5).error().code, ErrorCode::invalid_record);
+    EXPECT_EQ(world.find_time(k_test_now_ms)->offset, Offset{0});
+    EXPECT_EQ(world.find_time(k_test_now_ms + 5).error().code, ErrorCode::invalid_record);
     EXPECT_EQ(world.find_time(k_max_timestamp).error().code, ErrorCode::invalid_record);
     // A later batch with a larger timestamp is found without a look at that one.
-    ASSERT_TRUE(world.append(TestBatch{.timestamp = k_now + 20}));
+    ASSERT_TRUE(world.append(TestBatch{.timestamp = k_test_now_ms + 20}));
     world.settle();
     EXPECT_EQ(world.find_time(k_max_timestamp)->offset, Offset{3});
 }

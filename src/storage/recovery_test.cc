@@ -18,7 +18,7 @@ using testing::MemoryFiles;
 using testing::ranges;
 using testing::TestBatch;
 using Ranges = std::vector<std::pair<std::int64_t, std::int64_t>>;
-constexpr auto k_now = testing::k_test_now_ms;
+using testing::k_test_now_ms;
 constexpr const char* k_first_log = "/data/t-0/00000000000000000000.log";
 
 // Loads what is in `files` and reads everything back.
@@ -139,7 +139,7 @@ TEST(Recovery, RebuildsWhatIsMissingOrDamaged) {
     const auto size = static_cast<std::int32_t>(make_batch(TestBatch{}).size());
     LogWorld world({.segment_bytes = 10 * size, .index_interval_bytes = 2 * size});
     world.open();
-    for (int i = 0; i < 25; ++i) ASSERT_TRUE(world.append(TestBatch{.timestamp = k_now + i}));
+    for (int i = 0; i < 25; ++i) ASSERT_TRUE(world.append(TestBatch{.timestamp = k_test_now_ms + i}));
     ASSERT_TRUE(world.close());
     const auto good = world.files.nodes;
     for (const auto* victim :
@@ -161,7 +161,7 @@ TEST(Recovery, RebuildsWhatIsMissingOrDamaged) {
             request.clean = true;
             again.open(request);
             EXPECT_EQ(again.log->log_end_offset(), Offset{25}) << victim << " " << contents;
-            EXPECT_EQ(again.find_time(k_now + 13)->offset, Offset{13}) << victim << " " << contents;
+            EXPECT_EQ(again.find_time(k_test_now_ms + 13)->offset, Offset{13}) << victim << " " << contents;
             EXPECT_EQ(again.log->latest_epoch(), LeaderEpoch{0}) << victim << " " << contents;
         }
     }
@@ -171,7 +171,8 @@ TEST(Recovery, RebuildsWhatIsMissingOrDamaged) {
 TEST(Recovery, RebuiltIndexesEqualLiveOnes) {
     LogWorld world({.index_interval_bytes = 300});
     world.open();
-    for (int i = 0; i < 40; ++i) ASSERT_TRUE(world.append(TestBatch{.timestamp = k_now + (i * 7) % 11}));
+    for (int i = 0; i < 40; ++i)
+        ASSERT_TRUE(world.append(TestBatch{.timestamp = k_test_now_ms + (i * 7) % 11}));
     ASSERT_TRUE(world.close());
     const auto index = world.files.nodes.at("/data/t-0/00000000000000000000.index")->data;
     const auto time = world.files.nodes.at("/data/t-0/00000000000000000000.timeindex")->data;

@@ -14,7 +14,7 @@ using testing::make_batch;
 using testing::ranges;
 using testing::TestBatch;
 using Ranges = std::vector<std::pair<std::int64_t, std::int64_t>>;
-constexpr auto k_now = testing::k_test_now_ms;
+using testing::k_test_now_ms;
 constexpr std::int64_t k_none = -1;
 
 // Three full segments of 100 bytes at 0, 10, 20 and an active one of 50 at 30; the log ends at 35.
@@ -84,7 +84,7 @@ protected:
     // Batch i has offset i and a segment of its own.
     void fill(int batches) {
         for (int i = 0; i < batches; ++i) {
-            ASSERT_TRUE(world.append(TestBatch{.timestamp = k_now + i}));
+            ASSERT_TRUE(world.append(TestBatch{.timestamp = k_test_now_ms + i}));
             world.settle();
         }
     }
@@ -108,8 +108,8 @@ protected:
 TEST_F(RetentionOfALog, RenamesFilesAndRaisesTheStart) {
     world.open();
     fill(4);
-    EXPECT_TRUE(enforce(k_now + 1'000).empty());
-    const auto files = enforce(k_now + 1'002);
+    EXPECT_TRUE(enforce(k_test_now_ms + 1'000).empty());
+    const auto files = enforce(k_test_now_ms + 1'002);
     EXPECT_EQ(world.log->log_start_offset(), Offset{2});
     EXPECT_EQ(world.log->first_segment_base(), Offset{2});
     EXPECT_FALSE(is_there("00000000000000000001.log"));
@@ -130,11 +130,11 @@ TEST_F(RetentionOfALog, RenamesFilesAndRaisesTheStart) {
 TEST_F(RetentionOfALog, TheActiveSegmentIsRolledAndGoes) {
     world.open();
     fill(2);
-    enforce(k_now + 9'999);
+    enforce(k_test_now_ms + 9'999);
     EXPECT_EQ(world.log->log_start_offset(), Offset{2});
     EXPECT_EQ(world.log->size_bytes(), 0);
     EXPECT_TRUE(is_there("00000000000000000002.log"));
-    EXPECT_TRUE(enforce(k_now + 99'999).empty());  // an empty one stays
+    EXPECT_TRUE(enforce(k_test_now_ms + 99'999).empty());  // an empty one stays
     ASSERT_TRUE(world.append(TestBatch{}));
     world.settle();
     EXPECT_EQ(ranges(world.read(2)->records), (Ranges{{2, 2}}));
@@ -144,9 +144,9 @@ TEST_F(RetentionOfALog, WhatComesMeanwhileStays) {
     world.open();
     fill(2);
     std::optional<Result<RetiredFiles>> got;
-    world.log->enforce_retention({.high_watermark = Offset{2}, .now_ms = k_now + 9'999},
+    world.log->enforce_retention({.high_watermark = Offset{2}, .now_ms = k_test_now_ms + 9'999},
                                  [&](Result<RetiredFiles> files) { got = std::move(files); });
-    ASSERT_TRUE(world.append(TestBatch{.timestamp = k_now + 9'000}));
+    ASSERT_TRUE(world.append(TestBatch{.timestamp = k_test_now_ms + 9'000}));
     world.settle();
     EXPECT_EQ(world.log->log_start_offset(), Offset{1});  // what was active then is left for the next round
     EXPECT_EQ(ranges(world.read(2)->records), (Ranges{{2, 2}}));
@@ -159,7 +159,7 @@ TEST_F(RetentionOfALog, TimestampsComeFromTheIndexAfterALoad) {
     auto request = world.request();
     request.clean = true;
     world.open(request);
-    enforce(k_now + 1'002);
+    enforce(k_test_now_ms + 1'002);
     EXPECT_EQ(world.log->log_start_offset(), Offset{2});
 }
 
@@ -171,7 +171,7 @@ TEST_F(RetentionOfALog, AReaderUnderWayIsSentBehindTheNewStart) {
         {.from = Offset{0}, .upper_bound = Offset{3}, .max_bytes = 1'000, .min_one_message = true},
         [&](Result<LogRead> read) { got = std::move(read); });
     auto late = world.disk.take();  // the job, not run yet
-    enforce(k_now + 9'999);
+    enforce(k_test_now_ms + 9'999);
     late->run(world.files);
     late->complete();
     world.settle();
@@ -184,7 +184,7 @@ TEST_F(RetentionOfALog, ProducersAreRememberedWhenAllTheirRecordsAreGone) {
     const TestBatch batch{.producer_id = ProducerId{7}, .producer_epoch = 0, .base_sequence = 0};
     ASSERT_TRUE(world.append(batch));
     world.settle();
-    enforce(k_now + 9'999);
+    enforce(k_test_now_ms + 9'999);
     for (const bool clean : {false, true}) {
         if (clean) {
             ASSERT_TRUE(world.close());

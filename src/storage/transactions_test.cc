@@ -12,7 +12,7 @@ using testing::LogWorld;
 using testing::make_batch;
 using testing::TestBatch;
 using Ranges = std::vector<std::pair<std::int64_t, std::int64_t>>;
-constexpr auto k_now = testing::k_test_now_ms;
+using testing::k_test_now_ms;
 constexpr const char* k_first_index = "/data/t-0/00000000000000000000.txnindex";
 
 class Transactions : public ::testing::Test {
@@ -26,7 +26,7 @@ protected:
     ErrorCode append(const TestBatch& batch, VerificationGuard guard = {}) {
         const auto info = world.log->append({.records = make_batch(batch),
                                              .leader_epoch = world.epoch,
-                                             .now_ms = k_now,
+                                             .now_ms = k_test_now_ms,
                                              .verification = guard});
         world.settle();
         return info ? ErrorCode::none : info.error().error.code;
@@ -36,11 +36,11 @@ protected:
         const auto type = commit ? records::ControlType::commit : records::ControlType::abort;
         const auto info = world.log->append(
             {.records = records::build_end_transaction_marker(
-                 {.timestamp = k_now, .producer_id = ProducerId{producer}, .producer_epoch = epoch},
+                 {.timestamp = k_test_now_ms, .producer_id = ProducerId{producer}, .producer_epoch = epoch},
                  {.type = type, .coordinator_epoch = 5}),
              .origin = records::AppendOrigin::coordinator,
              .leader_epoch = world.epoch,
-             .now_ms = k_now,
+             .now_ms = k_test_now_ms,
              .transaction_version = version});
         world.settle();
         return info ? ErrorCode::none : info.error().error.code;
@@ -191,7 +191,7 @@ TEST_F(Transactions, AreVerifiedBeforeTheyOpen) {
     world.open();
     EXPECT_EQ(append(batch_of(1, 0)), ErrorCode::invalid_txn_state);
     const VerificationRequest request{
-        .producer_id = ProducerId{1}, .epoch = 0, .first_sequence = 0, .now_ms = k_now};
+        .producer_id = ProducerId{1}, .epoch = 0, .first_sequence = 0, .now_ms = k_test_now_ms};
     const auto guard = world.log->start_verification(request);
     ASSERT_TRUE(guard && guard->value != 0);
     EXPECT_EQ(append(batch_of(1, 0), {guard->value + 1}), ErrorCode::invalid_txn_state);
