@@ -19,7 +19,7 @@ template <class Message>
 Slice encoded(const Message& message, std::int16_t version) {
     Writer writer;
     message.encode(writer, version);
-    return writer.take().flatten();
+    return Slice::copy_of(writer.take().flatten());
 }
 
 template <class Message>
@@ -78,7 +78,7 @@ void produce_decode(benchmark::State& state) {
     for (std::int32_t index = 0; index < state.range(0); ++index) {
         auto& partition = topic.partition_data.emplace_back();
         partition.index = index;
-        partition.records.emplace().append(records);
+        partition.records.emplace(records);
     }
     measure_decode<msg::ProduceRequest>(state, encoded(request, k_produce_version), k_produce_version);
 }
