@@ -3,7 +3,8 @@
 set(GREGOR_UNITY 0 CACHE STRING "how many sources of a folder are compiled together; 0: each alone")
 
 # Files with a private name that another file of their folder has, too: they are compiled alone. "redefinition of" in a
-# unity build means a new one: give the name to both from one header, find a better one, or add the file here.
+# unity build means a new one: give the name to both from one header, find a better one, or add the file here. fmt.cc defines what others only declare, and GCC
+# warns of a private type in runtime.cc's classes when another file includes it.
 set(GREGOR_ALONE
   sim/administration.cc sim/churn.cc sim/committed_reader.cc sim/fetch_loop.cc sim/operator.cc sim/teller.cc
   sim/bank_workload_test.cc sim/cluster_workload_test.cc sim/log_workload_test.cc
@@ -28,7 +29,7 @@ set(GREGOR_ALONE
   src/storage/checkpoint.cc src/storage/meta_properties.cc src/storage/txn_index.cc src/storage/log_marks_test.cc)
 
 # gregor_batches(OUT target sources...): the same sources, those that may be compiled together behind files that include
-# them. Paths are relative to the source tree, which is an include folder, so ccache knows them in any tree.
+# them. Paths are relative to the source tree, which is an include folder, so a unit is the same text in any tree.
 function(gregor_batches out target)
   if(NOT GREGOR_UNITY)
     set(${out} ${ARGN} PARENT_SCOPE)
